@@ -58,7 +58,7 @@ const (
 	Content  Code = 2<<5 | 5  // 2.05
 	Continue Code = 2<<5 | 31 // 2.31
 
-	BadRequest               Code = 4<<5 | 0  // 4.00
+	BadRequest               Code = 4 << 5    // 4.00
 	Unauthorized             Code = 4<<5 | 1  // 4.01
 	BadOption                Code = 4<<5 | 2  // 4.02
 	Forbidden                Code = 4<<5 | 3  // 4.03
@@ -73,7 +73,7 @@ const (
 	UnprocessableEntity      Code = 4<<5 | 22 // 4.22
 	TooManyRequests          Code = 4<<5 | 29 // 4.29
 
-	InternalServerError  Code = 5<<5 | 0 // 5.00
+	InternalServerError  Code = 5 << 5   // 5.00
 	NotImplemented       Code = 5<<5 | 1 // 5.01
 	BadGateway           Code = 5<<5 | 2 // 5.02
 	ServiceUnavailable   Code = 5<<5 | 3 // 5.03

@@ -256,8 +256,10 @@ func (m *Message) Clone() *Message {
 	return &c
 }
 
-// EncodedLen returns the length in bytes that Append will write.
+// EncodedLen returns the length in bytes that Append will write. It sorts
+// options that are out of order, as Append does.
 func (m *Message) EncodedLen() int {
+	m.Options.sort()
 	n := HeaderLen + int(m.Token.n)
 	prev := OptionNumber(0)
 	for i := range m.Options {

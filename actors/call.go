@@ -1,0 +1,354 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/coap2/coap2/actors/protocol"
+	"github.com/coap2/coap2/codec"
+	"github.com/coap2/coap2/netio"
+)
+
+// Call is a request under way; see Node.Go.
+type Call struct {
+	node   *Node
+	req    Request
+	opts   codec.Options // those of the URI, and the caller's
+	params protocol.Params
+	done   func(*Response, error)
+
+	// The rest belongs to the node's goroutine.
+	sh       *shard
+	peer     netio.Peer
+	pe       *peerEntry
+	token    codec.Token
+	slot     *slot
+	deadline protocol.Handle
+	holds    bool // counts in the peer's window
+	ended    bool
+	prev     *Call // the node's list of calls
+	next     *Call
+	listed   bool // guarded by the node
+
+	canceled atomic.Bool
+}
+
+// Cancel ends the call with ErrCanceled, unless it has ended. It returns at
+// once; the callback is still called.
+func (c *Call) Cancel() { c.cancel(ErrCanceled) }
+
+func (c *Call) cancel(err error) {
+	if c.canceled.CompareAndSwap(false, true) {
+		c.sh.post(c.sh.endpoint, cancelCall{c, err})
+	}
+}
+
+// Go makes a request and returns at once. done is called exactly once, on the
+// node's goroutine: it must not block. A response that is no success comes as
+// the response together with a *CodeError.
+//
+// The request's Options and Payload must not be changed until done is called.
+func (n *Node) Go(req Request, done func(*Response, error)) *Call {
+	if req.Method == 0 {
+		req.Method = codec.GET
+	}
+	return n.start(req, done)
+}
+
+func (n *Node) start(req Request, done func(*Response, error)) *Call {
+	c := &Call{node: n, req: req, done: done, sh: n.shard}
+	var u codec.URI
+	err := req.Params.Validate()
+	if err == nil {
+		c.params = protocol.Merge(n.params, req.Params)
+		u, err = codec.ParseURI(req.URI)
+	}
+	if err == nil && u.Scheme != "coap" {
+		err = fmt.Errorf("this node has no transport for the scheme %q", u.Scheme)
+	}
+	if err != nil {
+		n.soon(func() { c.sh.finish(c, nil, err) })
+		return c
+	}
+	if !n.addCall(c) {
+		n.soon(func() { c.sh.finish(c, nil, ErrStopped) })
+		return c
+	}
+	if dest, ok := u.Addr(); ok {
+		c.target(u, dest)
+		c.sh.post(c.sh.endpoint, c)
+		return c
+	}
+	n.env.Runner.Go(func() {
+		ctx, end := NewTaskContext(n.env)
+		defer end(context.Canceled)
+		addr, err := n.resolve(ctx, u.Host)
+		if err != nil {
+			c.sh.post(c.sh.endpoint, cancelCall{c, err})
+			return
+		}
+		c.target(u, netip.AddrPortFrom(addr, u.Port))
+		c.sh.post(c.sh.endpoint, c)
+	})
+	return c
+}
+
+// target says where the call goes and what options the URI gives it.
+func (c *Call) target(u codec.URI, dest netip.AddrPort) {
+	c.peer = netio.Peer{Addr: dest}
+	opts := make(codec.Options, 0, 8+len(c.req.Options))
+	if c.req.Method != codec.Empty {
+		opts = u.AppendOptions(opts, dest)
+		opts = opts.Add(c.req.Options...)
+	}
+	c.opts = opts
+}
+
+// resolve finds an address of a host that the node's socket can send to.
+func (n *Node) resolve(ctx context.Context, host string) (netip.Addr, error) {
+	if n.env.Resolve == nil {
+		return netip.Addr{}, fmt.Errorf("host %q is no address, and this node cannot resolve names", host)
+	}
+	addrs, err := n.env.Resolve(ctx, host)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	v4, v6 := n.families()
+	for _, a := range addrs {
+		if a.Is4() && v4 || !a.Is4() && v6 {
+			return a, nil
+		}
+	}
+	return netip.Addr{}, fmt.Errorf("host %q has only addresses (%v) of a family that this node does not listen on", host, addrs)
+}
+
+// Do makes a request and waits for the response. A response that is no success
+// is returned together with a *CodeError; every other failure is a
+// *RequestError without response.
+//
+// The context's end cancels the request at any moment. From an Inline handler
+// Do returns ErrInline at once.
+func (n *Node) Do(ctx context.Context, req Request) (*Response, error) {
+	if req.Method == 0 {
+		req.Method = codec.GET
+	}
+	return n.do(ctx, req)
+}
+
+func (n *Node) do(ctx context.Context, req Request) (*Response, error) {
+	if t := taskOf(ctx); t != nil && t.inline {
+		return nil, ErrInline
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, &RequestError{Method: req.Method, URI: req.URI, Err: context.Cause(ctx)}
+	}
+	var res *Response
+	var err error
+	s := n.env.Runner.NewSignal()
+	c := n.start(req, func(r *Response, e error) {
+		res, err = r, e
+		s.Set()
+	})
+	if werr := s.Wait(ctx); werr != nil {
+		c.cancel(werr)
+		// The node's goroutine ends every call that is cancelled, so this wait
+		// is short; it makes res and err safe to read.
+		_ = s.Wait(context.Background())
+	}
+	return res, err
+}
+
+// Get makes a GET request; see Do.
+func (n *Node) Get(ctx context.Context, uri string, opts ...codec.Option) (*Response, error) {
+	return n.Do(ctx, Request{Method: codec.GET, URI: uri, Options: opts})
+}
+
+// Delete makes a DELETE request; see Do.
+func (n *Node) Delete(ctx context.Context, uri string, opts ...codec.Option) (*Response, error) {
+	return n.Do(ctx, Request{Method: codec.DELETE, URI: uri, Options: opts})
+}
+
+// Post makes a POST request with a payload in format f; see Do.
+func (n *Node) Post(ctx context.Context, uri string, f codec.Format, payload []byte, opts ...codec.Option) (*Response, error) {
+	return n.Do(ctx, Request{Method: codec.POST, URI: uri, Options: withFormat(f, opts), Payload: payload})
+}
+
+// Put makes a PUT request with a payload in format f; see Do.
+func (n *Node) Put(ctx context.Context, uri string, f codec.Format, payload []byte, opts ...codec.Option) (*Response, error) {
+	return n.Do(ctx, Request{Method: codec.PUT, URI: uri, Options: withFormat(f, opts), Payload: payload})
+}
+
+func withFormat(f codec.Format, opts []codec.Option) codec.Options {
+	return codec.Options{codec.ContentFormat(f)}.Add(opts...)
+}
+
+// Ping asks a node whether it is there: an empty CON, which is answered with a
+// Reset (RFC 7252 §4.3). It returns how long that took. The host is that of a
+// URI such as "coap://192.0.2.1".
+func (n *Node) Ping(ctx context.Context, uri string) (time.Duration, error) {
+	start := n.env.Clock.Now()
+	_, err := n.do(ctx, Request{Method: codec.Empty, URI: uri})
+	return n.env.Clock.Now().Sub(start), err
+}
+
+// onCall begins a call: it gets its turn when the peer's window allows.
+func (e *endpoint) onCall(ctx ctxActor, c *Call) {
+	sh := e.sh
+	if c.ended {
+		return
+	}
+	if sh.stopping {
+		sh.finish(c, nil, ErrStopped)
+		return
+	}
+	pe := sh.lookupPeer(sh.now(), c.peer)
+	if pe == nil {
+		sh.finish(c, nil, fmt.Errorf("%w: all %d peers have something under way", ErrBusy, sh.limits.Peers))
+		return
+	}
+	c.pe = pe
+	sh.peers.Pin(pe)
+	timeout := c.req.Timeout
+	if timeout == 0 {
+		timeout = c.params.MaxTransmitWait()
+	}
+	c.deadline = sh.after(timeout, sh.endpoint, cancelCall{c, fmt.Errorf("%w within %v", ErrTimeout, timeout)})
+	switch pe.Value.window.Acquire(c.params.NStart, sh.limits.Queue, turn{call: c}) {
+	case protocol.Admitted:
+		e.onLaunch(ctx, c)
+	case protocol.Refused:
+		sh.finish(c, nil, fmt.Errorf("%w to this peer: %d are waiting for their turn (NSTART is %d)", ErrBusy, sh.limits.Queue, c.params.NStart))
+	}
+}
+
+// onLaunch gives a call whose turn it is an exchange, a token and a message ID.
+func (e *endpoint) onLaunch(ctx ctxActor, c *Call) {
+	sh := e.sh
+	if c.ended {
+		// It was cancelled after its turn had come.
+		sh.unexpect(c.pe, c.params.NStart)
+		sh.peers.Unpin(c.pe)
+		return
+	}
+	c.holds = true
+	s := sh.acquire(ctx)
+	if s == nil {
+		sh.finish(c, nil, fmt.Errorf("%w: all %d exchanges are in use", ErrBusy, sh.limits.Exchanges))
+		return
+	}
+	lifetime := c.params.ExchangeLifetime()
+	if c.req.NonConfirmable {
+		lifetime = c.params.NonLifetime()
+	}
+	mid, free, ok := sh.mids(c.pe).Next(sh.now(), lifetime)
+	if !ok {
+		sh.release(s)
+		sh.finish(c, nil, fmt.Errorf("%w for another %v", ErrMessageIDs, free.Sub(sh.now()).Round(time.Millisecond)))
+		return
+	}
+	s.call, c.slot = c, s
+	sh.name(s, c.pe, mid)
+	if c.req.Method != codec.Empty {
+		if !e.nameToken(c, s) {
+			sh.finish(c, nil, errors.New("a request with this token is outstanding"))
+			return
+		}
+	}
+	sh.post(s.pid, startCall{call: c, gen: s.gen, mid: mid})
+}
+
+// startCall: an exchange is to make a call.
+type startCall struct {
+	call *Call
+	gen  uint32
+	mid  uint16
+}
+
+// nameToken gives the call its token: the caller's, or eight random bytes
+// (RFC 7252 §5.3.1: not to be guessed).
+func (e *endpoint) nameToken(c *Call, s *slot) bool {
+	sh := e.sh
+	switch {
+	case c.req.ZeroToken:
+	case c.req.Token.Len() > 0:
+		c.token = c.req.Token
+	default:
+		for {
+			c.token = codec.TokenFromUint64(sh.rand.Uint64())
+			if sh.byToken[c.token] == nil {
+				break
+			}
+		}
+	}
+	if sh.byToken[c.token] != nil {
+		return false
+	}
+	sh.byToken[c.token] = s
+	return true
+}
+
+// onCancel ends a call before its time.
+func (e *endpoint) onCancel(m cancelCall) {
+	c := m.call
+	switch {
+	case c.ended:
+	case c.slot != nil:
+		e.sh.post(c.slot.pid, abort{c.slot.gen, m.err})
+	default:
+		if c.pe != nil && !c.holds && !c.pe.Value.window.Remove(turn{call: c}) {
+			// Its turn has come and launch is under way; that will find it
+			// ended, and needs the peer.
+			e.sh.peers.Pin(c.pe)
+		}
+		e.sh.finish(c, nil, m.err)
+	}
+}
+
+// finish ends a call: everything that it holds is given back, and the caller is
+// told.
+func (sh *shard) finish(c *Call, res *Response, err error) {
+	if c.ended {
+		return
+	}
+	c.ended = true
+	sh.cancel(&c.deadline)
+	if c.slot != nil {
+		if sh.byToken[c.token] == c.slot {
+			delete(sh.byToken, c.token)
+		}
+		sh.release(c.slot)
+		c.slot = nil
+	}
+	if c.holds {
+		c.holds = false
+		sh.unexpect(c.pe, c.params.NStart)
+	}
+	if c.pe != nil {
+		sh.peers.Unpin(c.pe)
+	}
+	c.node.dropCall(c)
+	if err != nil {
+		var ce *CodeError
+		if !errors.As(err, &ce) {
+			err = &RequestError{Method: c.req.Method, URI: c.req.URI, Peer: c.peer, Err: err}
+		}
+	}
+	sh.callback(c, res, err)
+	sh.checkDrained()
+}
+
+// callback tells the caller. A caller's panic is his own: it is logged, and the
+// node goes on.
+func (sh *shard) callback(c *Call, res *Response, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			sh.stats.panics.Add(1)
+			sh.node.log.Error("actors: the callback of a request panicked", "uri", c.req.URI, "panic", r)
+		}
+	}()
+	c.done(res, err)
+}

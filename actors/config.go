@@ -1,0 +1,149 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/coap2/coap2/actors/protocol"
+	"github.com/coap2/coap2/codec"
+	"github.com/coap2/coap2/netio"
+	"github.com/coap2/coap2/netio/udp"
+)
+
+// Config says how a node is to be. The zero value is a node on UDP port 5683 of
+// all interfaces, IPv4 and IPv6, with the transmission parameters of RFC 7252.
+type Config struct {
+	// Name is the node's host name, such as "node1.local"; "" = none. It names
+	// the node in logs and traces.
+	Name string
+	// Listen has the UDP addresses to bind, "HOST:PORT"; an empty host means
+	// all addresses, port 0 any free port. Empty = ":5683". A node that is only
+	// a client listens on ":0".
+	Listen []string
+	// Open opens the node's transport, at the start and again after it died.
+	// nil = UDP sockets on Listen.
+	Open func() (netio.Transport, error)
+	// Params are the transmission parameters for all exchanges of the node;
+	// zero fields = the defaults of RFC 7252 §4.8. A Request can override them.
+	Params protocol.Params
+	// SeparateAfter is how long a handler may think before a CON request gets
+	// an empty ACK; the response then comes separately. 0 = 100 ms.
+	SeparateAfter time.Duration
+	// Limits bound what strangers can make the node remember.
+	Limits Limits
+	// Env is the world of the node; nil = SystemEnv().
+	Env *Env
+	// Log takes what the node has to say; nil = the Env's.
+	Log *slog.Logger
+	// Tap, where set, is called on the node's goroutine for every message that
+	// is received, sent, or dropped unparsed. It must be quick, and must not
+	// keep the message.
+	Tap func(TapEvent)
+}
+
+// Limits bound a node's memory. Zero fields mean the default.
+type Limits struct {
+	// Peers is the number of peers remembered; 0 = 65,536. Beyond it the one
+	// that was silent longest is forgotten.
+	Peers int
+	// Exchanges is the number of requests being served and of own requests
+	// outstanding, together; 0 = 16,384. Beyond it requests are answered 5.03,
+	// and own ones fail with ErrBusy.
+	Exchanges int
+	// PerPeer is the number of requests of one peer being served; 0 = 256.
+	// Beyond it requests are answered 5.03.
+	PerPeer int
+	// Queue is the number of own requests to one peer that wait for NSTART;
+	// 0 = 1,024. Beyond it they fail with ErrBusy.
+	Queue int
+	// DedupBytes bounds the answers kept for duplicates of idempotent
+	// requests; 0 = 64 MiB. Older answers are forgotten early, and such a
+	// duplicate is executed again.
+	DedupBytes int
+	// KeptBytes bounds the answers to requests that must not be executed twice;
+	// 0 = 16 MiB. Beyond it such requests are answered 5.03.
+	KeptBytes int
+}
+
+func (l Limits) withDefaults() Limits {
+	def := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	def(&l.Peers, 65536)
+	def(&l.Exchanges, 16384)
+	def(&l.PerPeer, 256)
+	def(&l.Queue, 1024)
+	def(&l.DedupBytes, 64<<20)
+	def(&l.KeptBytes, 16<<20)
+	return l
+}
+
+// Validate reports what is wrong with the configuration, if anything.
+func (c Config) Validate() error {
+	if err := c.Params.Validate(); err != nil {
+		return fmt.Errorf("actors: Config.Params: %w", err)
+	}
+	if c.SeparateAfter < 0 {
+		return fmt.Errorf("actors: Config.SeparateAfter is %v; it must not be negative", c.SeparateAfter)
+	}
+	for _, f := range []struct {
+		name  string
+		value int
+	}{
+		{"Peers", c.Limits.Peers}, {"Exchanges", c.Limits.Exchanges}, {"PerPeer", c.Limits.PerPeer},
+		{"Queue", c.Limits.Queue}, {"DedupBytes", c.Limits.DedupBytes}, {"KeptBytes", c.Limits.KeptBytes},
+	} {
+		if f.value < 0 {
+			return fmt.Errorf("actors: Config.Limits.%s is %d; it must not be negative", f.name, f.value)
+		}
+	}
+	if len(c.Name) > 253 {
+		return fmt.Errorf("actors: Config.Name has %d bytes; a host name has at most 253", len(c.Name))
+	}
+	if c.Open != nil && len(c.Listen) > 0 {
+		return errors.New("actors: Config.Open and Config.Listen exclude each other: Open brings its own addresses")
+	}
+	if c.Env != nil && (c.Env.System == nil || c.Env.Clock == nil || c.Env.Rand == nil || c.Env.Runner == nil || c.Env.Log == nil) {
+		return errors.New("actors: Config.Env lacks System, Clock, Rand, Runner or Log")
+	}
+	return nil
+}
+
+func openUDP(cfg *Config) (netio.Transport, error) {
+	return udp.Open(udp.Config{Addrs: cfg.Listen})
+}
+
+// Direction says which way a tapped message went.
+type Direction uint8
+
+// Directions of a TapEvent.
+const (
+	Received Direction = iota + 1
+	Sent
+)
+
+// String returns "received" or "sent".
+func (d Direction) String() string {
+	if d == Sent {
+		return "sent"
+	}
+	return "received"
+}
+
+// TapEvent is one message seen at a node's transport.
+type TapEvent struct {
+	At        netio.Instant
+	Direction Direction
+	Peer      netio.Peer
+	// Message is valid during the call. nil where the bytes were no message;
+	// Data then has them.
+	Message *codec.Message
+	Data    []byte
+	// Note says why a received message was not processed, or that one is a
+	// retransmission or a duplicate; "" for the ordinary.
+	Note string
+}

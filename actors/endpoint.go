@@ -1,0 +1,484 @@
+package actors
+
+import (
+	"fmt"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/coap2/coap2/actors/protocol"
+	"github.com/coap2/coap2/codec"
+	"github.com/coap2/coap2/netio"
+)
+
+// endpoint is the actor at the door of a shard: it decodes, recognises
+// duplicates, matches what belongs to an exchange, admits requests, and gives
+// own requests their turn.
+type endpoint struct {
+	sh      *shard
+	touched []*Route // with pending calls of the batch being read
+}
+
+// Receive implements actor.Actor.
+func (e *endpoint) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *inbatch:
+		e.onBatch(ctx, m)
+	case *Call:
+		e.onCall(ctx, m)
+	case launch:
+		e.onLaunch(ctx, m.call)
+	case cancelCall:
+		e.onCancel(m)
+	case *undelivered:
+		e.onUndelivered(m)
+	case *sendDelayed:
+		e.onSendDelayed(m)
+	case unkeep:
+		e.sh.onUnkeep(m.peer)
+	case stopNode:
+		e.onStop()
+	case quiet:
+		e.endCallsIfQuiet()
+	case stopNow:
+		e.onStopNow()
+	case *actor.Restarting:
+		e.onRestarting()
+	}
+}
+
+// onBatch handles the datagrams that came together. Requests for one resource
+// travel to it together.
+func (e *endpoint) onBatch(ctx actor.Context, b *inbatch) {
+	now := e.sh.now()
+	b.refs++
+	e.sh.stats.received.Add(uint64(len(b.grams)))
+	for i := range b.grams {
+		d := &b.grams[i]
+		if d.Err != nil {
+			e.onUndelivered(&undelivered{peer: d.Peer, data: d.Data, err: d.Err})
+			continue
+		}
+		in := e.sh.takeIncoming(b)
+		if !e.onDatagram(ctx, now, d, in) {
+			in.free()
+		}
+	}
+	for i, r := range e.touched {
+		calls := r.pending
+		r.pending = nil
+		e.touched[i] = nil
+		if r.pid != nil {
+			e.sh.post(r.pid, calls)
+		} else {
+			e.sh.post(e.sh.node.resources, calls)
+		}
+	}
+	e.touched = e.touched[:0]
+	b.unref()
+}
+
+// understood says which critical options this node acts upon.
+func understood(n codec.OptionNumber) bool {
+	switch n {
+	case codec.OptionOSCORE, codec.OptionBlock1, codec.OptionBlock2:
+		return false
+	}
+	_, ok := n.Def()
+	return ok
+}
+
+// onDatagram handles one message. It reports whether in is still in use.
+func (e *endpoint) onDatagram(ctx actor.Context, now netio.Instant, d *netio.Datagram, in *incoming) bool {
+	sh := e.sh
+	err := in.msg.Parse(d.Data)
+	action, reason, optErr := protocol.Classify(&in.msg, err, d.Multicast, understood)
+	in.dst, in.group = replyTo(d), d.Multicast
+	if sh.node.cfg.Tap != nil {
+		note := ""
+		m := &in.msg
+		switch {
+		case err != nil:
+			note, m = err.Error(), nil
+		case action == protocol.Drop || action == protocol.SendReset:
+			note = reason.String()
+		}
+		sh.tap(Received, d.Peer, m, d.Data, note)
+	}
+	switch action {
+	case protocol.Drop:
+		sh.stats.dropped[reason].Add(1)
+	case protocol.SendReset:
+		sh.stats.dropped[reason].Add(1)
+		if in.msg.Code.IsResponse() && optErr != nil {
+			e.failCall(d.Peer, in.msg.Token, fmt.Errorf("%w: %v", ErrBadResponse, optErr))
+		}
+		sh.sendEmpty(codec.RST, in.msg.MessageID, in.dst)
+	case protocol.Ping:
+		sh.sendEmpty(codec.RST, in.msg.MessageID, in.dst)
+	case protocol.EmptyAck:
+		e.onEmpty(d.Peer, in, false)
+	case protocol.Reset:
+		e.onEmpty(d.Peer, in, true)
+	case protocol.BadOption:
+		sh.stats.dropped[reason].Add(1)
+		return e.refuse(in, codec.BadOption, optErr.Error())
+	case protocol.Request:
+		return e.onRequest(ctx, now, d, in)
+	case protocol.PiggybackedResponse:
+		in.optErr = optErr
+		return e.onPiggybacked(d.Peer, in)
+	case protocol.Response:
+		return e.onResponse(now, d.Peer, in)
+	}
+	return false
+}
+
+// lookupPeer finds or makes the state of a peer; nil if all are in use.
+func (sh *shard) lookupPeer(now netio.Instant, p netio.Peer) *peerEntry {
+	pe, made, err := sh.peers.Get(now, p)
+	if err != nil {
+		sh.stats.shed.Add(1)
+		return nil
+	}
+	if made {
+		sh.stats.peers.Store(int64(sh.peers.Len()))
+	}
+	return pe
+}
+
+func (e *endpoint) onRequest(ctx actor.Context, now netio.Instant, d *netio.Datagram, in *incoming) bool {
+	sh := e.sh
+	pe := sh.lookupPeer(now, d.Peer)
+	if pe == nil {
+		return false // nothing can be remembered of this peer, so nothing is done for it
+	}
+	in.peer = pe
+	con := in.msg.Type == codec.CON
+	lifetime := sh.node.nonLifetime
+	if con {
+		lifetime = sh.node.exchangeLifetime
+	}
+	class := protocol.Kept
+	if in.msg.Code.Idempotent() && !in.msg.Options.Has(codec.OptionObserve) {
+		class = protocol.Idempotent
+	}
+	in.key = protocol.MakeDedupKey(pe.ID, in.msg.MessageID)
+	seen, answer := sh.dedup.Admit(now, in.key, class, lifetime)
+	switch seen {
+	case protocol.Answered:
+		sh.stats.duplicates.Add(1)
+		if con {
+			sh.resend(answer, in.dst, "duplicate")
+		}
+		return false
+	case protocol.InProgress:
+		sh.stats.duplicates.Add(1)
+		return false
+	case protocol.Full:
+		return e.shed(in, "too many requests are remembered")
+	}
+	if class == protocol.Kept {
+		sh.keep(pe, now.Add(lifetime))
+	}
+	if sh.stopping {
+		return e.shed(in, "stopping")
+	}
+	if o := in.msg.Options; o.Has(codec.OptionProxyURI) || o.Has(codec.OptionProxyScheme) {
+		return e.refuse(in, codec.ProxyingNotSupported, "")
+	}
+	return e.dispatch(ctx, now, d, in)
+}
+
+// dispatch hands a new request to its resource.
+func (e *endpoint) dispatch(ctx actor.Context, now netio.Instant, d *netio.Datagram, in *incoming) bool {
+	sh := e.sh
+	route := sh.node.router.Load().lookup(in.msg.Options)
+	switch {
+	case route == nil:
+		return e.refuse(in, codec.NotFound, "")
+	case d.Multicast && !route.resource.Multicast:
+		sh.stats.unmatched.Add(1) // RFC 7252 §8.2: silence
+		return false
+	case !route.has(in.msg.Code):
+		return e.refuse(in, codec.MethodNotAllowed, "")
+	case route.failed.Load():
+		return e.shed(in, "the resource has failed")
+	case in.peer.Value.serving >= sh.limits.PerPeer:
+		return e.shed(in, "too many requests of this peer are being served")
+	}
+	s := sh.acquire(ctx)
+	if s == nil {
+		return e.shed(in, "too many requests are being served")
+	}
+	sh.stats.requests.Add(1)
+	sh.serving++
+	in.peer.Value.serving++
+	sh.peers.Pin(in.peer)
+	s.in, in.slot, in.gen, in.route = in, s, s.gen, route
+	in.req = Request{
+		Method: in.msg.Code, Options: in.msg.Options, Payload: in.msg.Payload,
+		NonConfirmable: in.msg.Type == codec.NON, Token: in.msg.Token,
+		Peer: d.Peer, Local: d.Local, Multicast: d.Multicast, route: route, node: sh.node,
+	}
+	if route.pending == nil {
+		route.pending = sh.takeCalls(route)
+		e.touched = append(e.touched, route)
+	}
+	route.pending.calls = append(route.pending.calls, in)
+	return true
+}
+
+// shed refuses a request because a bound is reached. It is not remembered: its
+// retransmission may find room.
+func (e *endpoint) shed(in *incoming, why string) bool {
+	e.sh.stats.shed.Add(1)
+	if in.peer != nil {
+		e.sh.dedup.Forget(in.key)
+		in.key = 0
+	}
+	return e.refuse(in, codec.ServiceUnavailable, why)
+}
+
+// refuse answers a request with an error without asking a resource. A request
+// to a group is refused in silence (RFC 7252 §8.2).
+func (e *endpoint) refuse(in *incoming, code codec.Code, diagnostic string) bool {
+	sh := e.sh
+	if !in.group {
+		m := codec.Message{Type: codec.ACK, Code: code, MessageID: in.msg.MessageID, Token: in.msg.Token, Payload: []byte(diagnostic)}
+		if in.msg.Type == codec.NON {
+			pe := in.peer
+			if pe == nil {
+				if pe = sh.lookupPeer(sh.now(), in.dst.peer); pe == nil {
+					return false
+				}
+			}
+			m.Type, m.MessageID = codec.NON, sh.nonMID(pe)
+		}
+		data, err := sh.send(&m, in.dst, "")
+		if err == nil && in.key != 0 {
+			sh.dedup.Answer(sh.now(), in.key, data)
+		}
+	}
+	return false
+}
+
+// onEmpty handles an empty ACK or a RST: it belongs to the exchange that sent
+// the message with that ID, or to nobody.
+func (e *endpoint) onEmpty(p netio.Peer, in *incoming, reset bool) {
+	s := e.slotFor(p, in.msg.MessageID)
+	switch {
+	case s == nil:
+		e.sh.stats.unmatched.Add(1)
+	case reset:
+		e.sh.post(s.pid, wasReset{s.gen})
+	default:
+		e.sh.post(s.pid, acknowledged{s.gen})
+	}
+}
+
+// slotFor finds the exchange that sent a message with this ID to this peer.
+func (e *endpoint) slotFor(p netio.Peer, mid uint16) *slot {
+	pe := e.sh.peers.Find(p)
+	if pe == nil {
+		return nil
+	}
+	return e.sh.byMID[protocol.MakeDedupKey(pe.ID, mid)]
+}
+
+// onPiggybacked handles a response in an ACK: both message ID and token must
+// match (RFC 7252 §5.3.2).
+func (e *endpoint) onPiggybacked(p netio.Peer, in *incoming) bool {
+	s := e.slotFor(p, in.msg.MessageID)
+	if s == nil || s.call == nil || s.call.token != in.msg.Token {
+		e.sh.stats.unmatched.Add(1)
+		return false
+	}
+	return e.deliver(s, in)
+}
+
+// onResponse handles a response in a CON or NON message of its own: the token
+// and the peer must match (RFC 7252 §5.3.2). One that nobody waits for is
+// rejected (§4.2, 4.3), and one that has come before is acknowledged again.
+func (e *endpoint) onResponse(now netio.Instant, p netio.Peer, in *incoming) bool {
+	sh := e.sh
+	con := in.msg.Type == codec.CON
+	if pe := sh.peers.Find(p); pe != nil {
+		in.peer = pe
+		in.key = protocol.MakeDedupKey(pe.ID, in.msg.MessageID)
+		s := sh.byToken[in.msg.Token]
+		if s != nil && s.call.peer == p {
+			lifetime := sh.node.nonLifetime
+			if con {
+				lifetime = sh.node.exchangeLifetime
+			}
+			seen, _ := sh.dedup.Admit(now, in.key, protocol.Kept, lifetime)
+			if seen == protocol.New {
+				sh.keep(pe, now.Add(lifetime))
+				if con {
+					sh.ack(now, in)
+				}
+				return e.deliver(s, in)
+			}
+			if seen == protocol.Full {
+				// Nothing is acknowledged that may have to be acknowledged
+				// again: the peer will retransmit.
+				sh.stats.shed.Add(1)
+				return false
+			}
+		}
+		if sh.seenResponse(now, in, con) {
+			return false
+		}
+	}
+	sh.stats.unmatched.Add(1)
+	sh.sendEmpty(codec.RST, in.msg.MessageID, in.dst)
+	return false
+}
+
+// ack acknowledges a response and remembers that it did.
+func (sh *shard) ack(now netio.Instant, in *incoming) {
+	m := codec.Message{Type: codec.ACK, MessageID: in.msg.MessageID}
+	if data, err := sh.send(&m, in.dst, ""); err == nil {
+		sh.dedup.Answer(now, in.key, data)
+	}
+}
+
+// seenResponse repeats the ACK of a response that has been handled.
+func (sh *shard) seenResponse(now netio.Instant, in *incoming, con bool) bool {
+	seen, answer := sh.dedup.Peek(now, in.key)
+	switch seen {
+	case protocol.Answered:
+		if con {
+			sh.resend(answer, in.dst, "duplicate")
+		}
+	case protocol.InProgress:
+	default:
+		return false
+	}
+	sh.stats.duplicates.Add(1)
+	return true
+}
+
+func (e *endpoint) deliver(s *slot, in *incoming) bool {
+	e.sh.stats.responses.Add(1)
+	in.slot, in.gen, in.reply = s, s.gen, true
+	e.sh.post(s.pid, in)
+	return true
+}
+
+// failCall ends the call that waits for a response with this token.
+func (e *endpoint) failCall(p netio.Peer, t codec.Token, err error) {
+	if s := e.sh.byToken[t]; s != nil && s.call.peer == p {
+		e.sh.post(s.pid, abort{s.gen, err})
+	}
+}
+
+// onUndelivered handles an ICMP error or a refusal of the system: the exchange
+// whose message it was fails at once instead of waiting for its timeout.
+func (e *endpoint) onUndelivered(u *undelivered) {
+	e.sh.stats.unreachable.Add(1)
+	var m codec.Message
+	_ = m.Parse(u.data) // perhaps cut short; what could be read is valid
+	err := fmt.Errorf("%w: %w", ErrUnreachable, u.err)
+	if len(u.data) < codec.HeaderLen {
+		return
+	}
+	if m.Type == codec.CON || m.Type == codec.NON {
+		if s := e.slotFor(u.peer, m.MessageID); s != nil {
+			e.sh.post(s.pid, abort{s.gen, err})
+		}
+	}
+}
+
+// onSendDelayed sends a multicast answer whose leisure has passed.
+func (e *endpoint) onSendDelayed(m *sendDelayed) {
+	e.sh.delayed--
+	e.sh.peers.Unpin(m.peer)
+	e.sh.resend(m.data, m.dst, "")
+}
+
+// HandleFailure implements actor.SupervisorStrategy for the exchanges: the peer
+// gets 5.00 or the caller an error, and a new exchange takes the place.
+func (e *endpoint) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, child *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
+	sh := e.sh
+	sh.stats.panics.Add(1)
+	sh.node.log.Error("actors: an exchange failed", "exchange", child.Id, "reason", reason)
+	if s := sh.slotOf(child); s != nil {
+		sh.failSlot(s, fmt.Errorf("internal error: %v", reason))
+	}
+	sup.RestartChildren(child)
+}
+
+// failSlot ends whatever a slot is doing.
+func (sh *shard) failSlot(s *slot, err error) {
+	switch {
+	case s.call != nil:
+		sh.finish(s.call, nil, err)
+	case s.in != nil:
+		in := s.in
+		if in.ctx != nil {
+			in.ctx.end(errPeerGone)
+		}
+		m := codec.Message{Type: codec.NON, Code: codec.InternalServerError, Token: in.msg.Token}
+		if in.msg.Type == codec.CON && !in.acked {
+			m.Type, m.MessageID = codec.ACK, in.msg.MessageID
+		} else {
+			m.MessageID = sh.nonMID(in.peer)
+		}
+		if data, e := sh.send(&m, in.dst, ""); e == nil && m.Type == codec.ACK {
+			sh.dedup.Answer(sh.now(), in.key, data)
+		}
+		sh.served(s)
+	}
+}
+
+// onRestarting: the endpoint itself failed; its exchanges are being stopped.
+func (e *endpoint) onRestarting() {
+	for _, s := range e.sh.slots {
+		if s.call != nil || s.in != nil {
+			e.sh.failSlot(s, fmt.Errorf("internal error: the endpoint restarted"))
+		}
+	}
+	e.sh.slots, e.sh.free = nil, nil
+	for _, r := range e.touched {
+		r.pending = nil
+	}
+}
+
+// onStop refuses new requests, lets those being served finish, and ends own
+// calls once nothing is being served that may depend on them.
+func (e *endpoint) onStop() {
+	sh := e.sh
+	if sh.stopping {
+		return
+	}
+	sh.stopping = true
+	sh.drained = func() { sh.post(sh.node.pid, drained{}) }
+	e.endCallsIfQuiet()
+	sh.checkDrained()
+}
+
+func (e *endpoint) endCallsIfQuiet() {
+	if e.sh.serving == 0 {
+		e.endCalls()
+	}
+}
+
+func (e *endpoint) endCalls() {
+	for _, c := range e.sh.node.openCalls() {
+		e.sh.post(e.sh.endpoint, cancelCall{c, ErrStopped})
+	}
+}
+
+// onStopNow ends what is still open.
+func (e *endpoint) onStopNow() {
+	for _, s := range e.sh.slots {
+		if s.in != nil {
+			if s.in.ctx != nil {
+				s.in.ctx.end(ErrStopped)
+			}
+			e.sh.served(s)
+		}
+	}
+	e.endCalls()
+}

@@ -1,0 +1,402 @@
+package actors
+
+import (
+	"fmt"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/coap2/coap2/actors/protocol"
+	"github.com/coap2/coap2/codec"
+	"github.com/coap2/coap2/netio"
+)
+
+// ctxActor keeps the other files from naming the actor library.
+type ctxActor = actor.Context
+
+// exchange is the actor of one transaction: a request that is being served, or
+// one that is being made. It is taken from a pool; its slot says what for.
+type exchange struct {
+	sh   *shard
+	slot *slot
+
+	tx     protocol.Transmission
+	buf    []byte // the encoded CON message, for retransmissions
+	params *protocol.Params
+	dst    to
+	peer   *peerEntry
+	mid    uint16
+	// gen is the use of the slot that separate belongs to.
+	gen uint32
+	// separate: it transmits a separate response, or waits for its turn to
+	separate bool
+}
+
+// Receive implements actor.Actor.
+func (x *exchange) Receive(ctx actor.Context) {
+	if x.slot != nil && x.gen != x.slot.gen {
+		x.gen, x.separate = x.slot.gen, false
+	}
+	switch m := ctx.Message().(type) {
+	case *incoming:
+		x.onIncoming(m)
+	case startCall:
+		if m.gen == x.slot.gen {
+			x.onStartCall(m)
+		}
+	case exchangeTimer:
+		if m.gen == x.slot.gen {
+			x.onTimer(m.kind)
+		}
+	case answerSeparately:
+		if m.gen == x.slot.gen {
+			x.acknowledge()
+		}
+	case proceed:
+		x.onProceed(m.gen)
+	case acknowledged:
+		if m.gen == x.slot.gen {
+			x.onAcknowledged()
+		}
+	case wasReset:
+		if m.gen == x.slot.gen {
+			x.onReset()
+		}
+	case abort:
+		if m.gen == x.slot.gen {
+			x.onAbort(m.err)
+		}
+	case *actor.Started:
+		x.slot = x.sh.slotOf(ctx.Self())
+	}
+}
+
+// onIncoming takes the answer of a resource, or the response of a peer.
+func (x *exchange) onIncoming(in *incoming) {
+	switch {
+	case in.gen != x.slot.gen:
+		if !in.reply {
+			x.sh.stats.stale.Add(1)
+		}
+		in.free()
+	case in.reply:
+		x.onReply(in)
+		in.free()
+	default:
+		x.onAnswer(in)
+	}
+}
+
+// onTimer: one of the exchange's timers fired.
+func (x *exchange) onTimer(kind timerKind) {
+	switch kind {
+	case timerAck:
+		x.slot.first = 0
+		x.acknowledge()
+	case timerGiveUp:
+		x.slot.second = 0
+		x.onGiveUp()
+	case timerRetransmit:
+		x.slot.first = 0
+		x.onRetransmit()
+	case timerExpect:
+		x.slot.first = 0
+		x.unexpect()
+	}
+}
+
+// onAnswer sends the answer of a resource: piggybacked, as NON, or separately.
+func (x *exchange) onAnswer(in *incoming) {
+	sh := x.sh
+	sh.cancel(&x.slot.first)
+	sh.cancel(&x.slot.second)
+	in.answered = true
+	m := in.response()
+	switch {
+	case in.group:
+		x.answerGroup(in, &m)
+	case in.msg.Type == codec.NON:
+		m.Type, m.MessageID = codec.NON, sh.nonMID(in.peer)
+		if _, err := sh.send(&m, in.dst, ""); err != nil {
+			_, _ = sh.send(internalError(&m), in.dst, "")
+		}
+		sh.served(x.slot)
+	case !in.acked:
+		m.Type, m.MessageID = codec.ACK, in.msg.MessageID
+		data, err := sh.send(&m, in.dst, "")
+		if err != nil {
+			data, err = sh.send(internalError(&m), in.dst, "")
+		}
+		if err == nil {
+			sh.dedup.Answer(sh.now(), in.key, data)
+		}
+		sh.served(x.slot)
+	default:
+		x.answerSeparately(in, &m)
+	}
+}
+
+// internalError turns a response that cannot be encoded into 5.00.
+func internalError(m *codec.Message) *codec.Message {
+	m.Code, m.Options, m.Payload = codec.InternalServerError, nil, nil
+	return m
+}
+
+// response makes the message from what a handler returned.
+func (in *incoming) response() codec.Message {
+	m := codec.Message{Token: in.msg.Token}
+	if in.err != nil {
+		m.Code, m.Options, m.Payload = in.errorResponse()
+		return m
+	}
+	if in.res != nil {
+		m.Code, m.Options, m.Payload = in.res.Code, in.res.Options, in.res.Payload
+	}
+	if m.Code == 0 {
+		switch in.msg.Code {
+		case codec.GET, codec.FETCH:
+			m.Code = codec.Content
+		case codec.DELETE:
+			m.Code = codec.Deleted
+		default:
+			m.Code = codec.Changed
+		}
+	}
+	return m
+}
+
+// acknowledge sends the empty ACK: the response will come separately.
+// Duplicates of the request get the ACK again, for as long as they can come.
+func (x *exchange) acknowledge() {
+	in := x.slot.in
+	if in == nil || in.acked || in.msg.Type != codec.CON {
+		return
+	}
+	in.acked = true
+	m := codec.Message{Type: codec.ACK, MessageID: in.msg.MessageID}
+	if data, err := x.sh.send(&m, in.dst, ""); err == nil {
+		now := x.sh.now()
+		x.sh.dedup.Keep(now, in.key)
+		x.sh.keep(in.peer, now.Add(x.sh.node.exchangeLifetime))
+		x.sh.dedup.Answer(now, in.key, data)
+	}
+}
+
+// answerSeparately sends the response in a CON message of its own, when the
+// peer's window allows.
+func (x *exchange) answerSeparately(in *incoming, m *codec.Message) {
+	sh := x.sh
+	m.Type = codec.CON
+	mid, _, ok := sh.mids(in.peer).Next(sh.now(), sh.node.exchangeLifetime)
+	if !ok {
+		sh.stats.midReused.Add(1)
+		mid = sh.mids(in.peer).Force(sh.now())
+	}
+	m.MessageID = mid
+	buf, err := m.Append(x.buf[:0])
+	if err != nil {
+		sh.node.log.Error("actors: a response could not be encoded", "path", in.req.Path(), "error", err)
+		if buf, err = internalError(m).Append(x.buf[:0]); err != nil {
+			sh.served(x.slot)
+			return
+		}
+	}
+	x.buf, x.dst, x.peer, x.params, x.mid = buf, in.dst, in.peer, &sh.params, mid
+	x.separate = true
+	switch x.peer.Value.window.Acquire(x.params.NStart, sh.limits.Queue, turn{slot: x.slot, gen: x.slot.gen}) {
+	case protocol.Admitted:
+		x.transmit()
+	case protocol.Refused:
+		sh.stats.shed.Add(1)
+		x.separate = false
+		sh.served(x.slot)
+	}
+}
+
+func (x *exchange) onProceed(gen uint32) {
+	if gen != x.slot.gen || !x.separate {
+		// It ended after its turn had come: the turn goes on to the next.
+		if x.peer != nil {
+			x.sh.unexpect(x.peer, x.sh.params.NStart)
+		}
+		return
+	}
+	x.transmit()
+}
+
+// transmit sends the CON message in buf for the first time.
+func (x *exchange) transmit() {
+	x.slot.outstanding = x.peer
+	x.sh.name(x.slot, x.peer, x.mid)
+	x.sh.resend(x.buf, x.dst, "")
+	x.arm(x.tx.Start(x.sh.now(), x.params, x.sh.rand.Float64()), timerRetransmit)
+}
+
+func (x *exchange) onRetransmit() {
+	verdict, deadline := x.tx.Due(x.sh.now())
+	switch verdict {
+	case protocol.Wait:
+		x.arm(deadline, timerRetransmit)
+	case protocol.Resend:
+		x.sh.stats.retransmissions.Add(1)
+		x.sh.resend(x.buf, x.dst, "retransmission")
+		x.arm(deadline, timerRetransmit)
+	case protocol.GiveUp:
+		if c := x.slot.call; c != nil {
+			x.endCall(nil, fmt.Errorf("%w to %d transmissions", ErrTimeout, x.tx.Attempts()))
+			return
+		}
+		x.endSeparate()
+	}
+}
+
+func (x *exchange) arm(deadline netio.Instant, kind timerKind) {
+	sh := x.sh
+	sh.cancel(&x.slot.first)
+	x.slot.first = sh.timers.Add(deadline, timer{x.slot.pid, exchangeTimer{x.slot.gen, kind}})
+}
+
+// unexpect ends the exchange's place in the peer's window.
+func (x *exchange) unexpect() {
+	if c := x.slot.call; c != nil {
+		if c.holds {
+			c.holds = false
+			x.sh.unexpect(c.pe, c.params.NStart)
+		}
+		return
+	}
+	x.sh.unoutstand(x.slot)
+}
+
+// onAcknowledged: an empty ACK. A separate response has arrived; a request has,
+// and its response will follow.
+func (x *exchange) onAcknowledged() {
+	if x.separate {
+		x.endSeparate()
+		return
+	}
+	c := x.slot.call
+	if c == nil || c.req.Method == codec.Empty || c.req.NonConfirmable {
+		return
+	}
+	x.tx.Stop()
+	x.sh.cancel(&x.slot.first)
+	x.sh.unname(x.slot)
+	x.unexpect()
+}
+
+// onReset: the peer rejects what was sent. For a ping that is the answer.
+func (x *exchange) onReset() {
+	c := x.slot.call
+	switch {
+	case x.separate:
+		x.endSeparate()
+	case c == nil:
+	case c.req.Method == codec.Empty:
+		x.endCall(&Response{Peer: c.peer}, nil)
+	default:
+		x.endCall(nil, ErrReset)
+	}
+}
+
+func (x *exchange) onAbort(err error) {
+	switch {
+	case x.slot.call != nil:
+		x.endCall(nil, err)
+	case x.separate:
+		x.endSeparate()
+	}
+}
+
+func (x *exchange) endSeparate() {
+	x.tx.Stop()
+	x.unexpect()
+	x.separate = false
+	x.sh.served(x.slot)
+}
+
+// onGiveUp: the peer cannot be waiting for this response any more.
+func (x *exchange) onGiveUp() {
+	in := x.slot.in
+	if in == nil || x.separate {
+		return
+	}
+	if in.ctx != nil {
+		in.ctx.end(errPeerGone)
+	}
+	// The handler still has in; its late answer will find another generation.
+	x.sh.served(x.slot)
+}
+
+// served ends the serving of a request. The message itself is freed by whoever
+// has it: the exchange that has answered it, or the answer that comes too late.
+func (sh *shard) served(s *slot) {
+	in := s.in
+	if in == nil {
+		return
+	}
+	sh.serving--
+	in.peer.Value.serving--
+	sh.peers.Unpin(in.peer)
+	answered := in.answered
+	sh.release(s)
+	if answered {
+		in.free()
+	}
+	if sh.stopping && sh.serving == 0 {
+		sh.post(sh.endpoint, quiet{})
+	}
+}
+
+// onStartCall sends a request for the first time.
+func (x *exchange) onStartCall(m startCall) {
+	c := m.call
+	sh := x.sh
+	if c.ended {
+		return
+	}
+	x.params, x.dst, x.mid = &c.params, to{peer: c.peer}, m.mid
+	msg := codec.Message{Type: codec.CON, Code: c.req.Method, MessageID: m.mid, Token: c.token, Options: c.opts, Payload: c.req.Payload}
+	if c.req.NonConfirmable && c.req.Method != codec.Empty {
+		msg.Type = codec.NON
+	}
+	buf, err := msg.Append(x.buf[:0])
+	if err != nil {
+		x.endCall(nil, err)
+		return
+	}
+	x.buf = buf
+	sh.resend(x.buf, x.dst, "")
+	if msg.Type == codec.CON {
+		x.arm(x.tx.Start(sh.now(), x.params, sh.rand.Float64()), timerRetransmit)
+		return
+	}
+	x.arm(protocol.ExpectUntil(sh.now(), len(buf), x.params), timerExpect)
+}
+
+// onReply ends the call with its response.
+func (x *exchange) onReply(in *incoming) {
+	c := x.slot.call
+	if c == nil || c.req.Method == codec.Empty {
+		return
+	}
+	if in.optErr != nil {
+		x.endCall(nil, fmt.Errorf("%w: %v", ErrBadResponse, in.optErr))
+		return
+	}
+	m := in.msg.Clone()
+	res := &Response{Code: m.Code, Options: m.Options, Payload: m.Payload, Peer: c.peer, Separate: m.Type != codec.ACK}
+	if res.Code.IsSuccess() {
+		x.endCall(res, nil)
+		return
+	}
+	ce := &CodeError{Code: res.Code, Options: res.Options, Response: res}
+	if _, ok := res.ContentFormat(); !ok {
+		ce.Diagnostic = string(res.Payload)
+	}
+	x.endCall(res, ce)
+}
+
+func (x *exchange) endCall(res *Response, err error) {
+	x.tx.Stop()
+	x.sh.finish(x.slot.call, res, err)
+}

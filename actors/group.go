@@ -1,0 +1,38 @@
+package actors
+
+import (
+	"time"
+
+	"github.com/coap2/coap2/codec"
+)
+
+// maxDelayed bounds the answers to multicast requests that wait for their
+// leisure.
+const maxDelayed = 1024
+
+// answerGroup answers a request that was sent to a group: errors and what does
+// not help the asker are kept to ourselves, and the rest is sent at a random
+// moment within the leisure, so that not everybody answers at once (RFC 7252
+// §8.2). While an answer waits it is bytes and a timer; the exchange is free.
+func (x *exchange) answerGroup(in *incoming, m *codec.Message) {
+	sh := x.sh
+	defer sh.served(x.slot)
+	if !m.Code.IsSuccess() {
+		sh.stats.unmatched.Add(1)
+		return
+	}
+	if sh.delayed >= maxDelayed {
+		sh.stats.shed.Add(1)
+		return
+	}
+	m.Type, m.MessageID = codec.NON, sh.nonMID(in.peer)
+	data, err := m.Append(nil)
+	if err != nil {
+		sh.node.log.Error("actors: a response could not be encoded", "path", in.req.Path(), "error", err)
+		return
+	}
+	sh.delayed++
+	sh.peers.Pin(in.peer)
+	leisure := time.Duration(sh.rand.Float64() * float64(sh.params.DefaultLeisure))
+	sh.after(leisure, sh.endpoint, &sendDelayed{data: data, dst: in.dst, peer: in.peer})
+}

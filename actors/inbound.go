@@ -1,0 +1,224 @@
+package actors
+
+import (
+	"net/netip"
+
+	"github.com/coap2/coap2/actors/protocol"
+	"github.com/coap2/coap2/codec"
+	"github.com/coap2/coap2/netio"
+)
+
+// inbatch is a batch of datagrams, copied once out of the reader's buffers. It
+// is one message to the endpoint, and lives until the last request that was
+// parsed in it has been answered.
+type inbatch struct {
+	sh    *shard
+	buf   []byte
+	grams []netio.Datagram
+	refs  int // node's goroutine only
+}
+
+const maxSpare = 256 // free lists keep at most so many
+
+// receive is called by the transport's readers.
+func (sh *shard) receive(ds []netio.Datagram) {
+	if len(ds) == 0 {
+		return
+	}
+	b := sh.takeBatch()
+	n := 0
+	for i := range ds {
+		n += len(ds[i].Data)
+	}
+	if cap(b.buf) < n {
+		b.buf = make([]byte, 0, max(n, 512))
+	}
+	for i := range ds {
+		d := ds[i]
+		start := len(b.buf)
+		b.buf = append(b.buf, d.Data...)
+		d.Data = b.buf[start:len(b.buf):len(b.buf)]
+		b.grams = append(b.grams, d)
+	}
+	// The reader has nothing better to do: if nobody drains the node, it does.
+	if sh.loop.enter() {
+		sh.post(sh.endpoint, b)
+		sh.loop.leave()
+	} else {
+		sh.post(sh.endpoint, b)
+	}
+}
+
+func (sh *shard) takeBatch() *inbatch {
+	sh.batchMu.Lock()
+	defer sh.batchMu.Unlock()
+	if n := len(sh.batches); n > 0 {
+		b := sh.batches[n-1]
+		sh.batches = sh.batches[:n-1]
+		return b
+	}
+	return &inbatch{sh: sh}
+}
+
+// unref ends one use of the batch.
+func (b *inbatch) unref() {
+	b.refs--
+	if b.refs > 0 {
+		return
+	}
+	clear(b.grams)
+	b.grams, b.buf = b.grams[:0], b.buf[:0]
+	if cap(b.buf) > 64<<10 {
+		b.buf = nil
+	}
+	b.sh.batchMu.Lock()
+	if len(b.sh.batches) < maxSpare {
+		b.sh.batches = append(b.sh.batches, b)
+	}
+	b.sh.batchMu.Unlock()
+}
+
+// incoming is a received message on its way: a request to its resource and, as
+// the answer, on to its exchange; or a response to its exchange.
+type incoming struct {
+	sh    *shard
+	batch *inbatch // nil when free
+	msg   codec.Message
+	peer  *peerEntry
+	dst   to // where answers go
+	key   protocol.DedupKey
+
+	slot  *slot
+	gen   uint32
+	req   Request
+	route *Route
+	reply bool // it is a response for a call, not a request
+	group bool // it was sent to a group
+	acked bool // the empty ACK has been sent
+	// answered: the handler is done with it
+	answered bool
+	optErr   *codec.OptionError
+
+	ctx *taskContext // of a handler on a goroutine
+	res *Response
+	err error
+}
+
+// takeIncoming returns a message that refers to a batch.
+func (sh *shard) takeIncoming(b *inbatch) *incoming {
+	var in *incoming
+	if n := len(sh.spare); n > 0 {
+		in = sh.spare[n-1]
+		sh.spare = sh.spare[:n-1]
+	} else {
+		in = &incoming{sh: sh}
+	}
+	in.batch = b
+	b.refs++
+	return in
+}
+
+// free ends the use of in. Nobody may touch it afterwards.
+func (in *incoming) free() {
+	b := in.batch
+	if b == nil {
+		return
+	}
+	sh := in.sh
+	opts := in.msg.Options[:0]
+	if cap(opts) > 64 {
+		opts = nil
+	}
+	clear(opts[:cap(opts)])
+	*in = incoming{sh: sh}
+	in.msg.Options = opts
+	if len(sh.spare) < maxSpare {
+		sh.spare = append(sh.spare, in)
+	}
+	b.unref()
+}
+
+// replyTo returns where answers to a datagram go: back to its source, from the
+// address that it was sent to unless that is a group.
+func replyTo(d *netio.Datagram) to {
+	t := to{peer: d.Peer, local: d.Local, ifi: d.Interface}
+	if d.Multicast {
+		t.local = netip.AddrPort{}
+	}
+	return t
+}
+
+// Messages between the actors of a node.
+type (
+	// launch: the call's turn in its peer's window has come.
+	launch struct{ call *Call }
+	// proceed: the turn of an exchange's separate response has come.
+	proceed struct{ gen uint32 }
+	// cancelCall ends a call with err, whatever it is doing.
+	cancelCall struct {
+		call *Call
+		err  error
+	}
+	// abort ends the call that an exchange makes.
+	abort struct {
+		gen uint32
+		err error
+	}
+	// undelivered: a datagram could not be sent, or came back as ICMP error.
+	undelivered struct {
+		peer netio.Peer
+		data []byte
+		err  error
+	}
+	// exchangeTimer: an exchange's timer fired.
+	exchangeTimer struct {
+		gen  uint32
+		kind timerKind
+	}
+	// answerSeparately: do not wait for the handler with the empty ACK.
+	answerSeparately struct{ gen uint32 }
+	// acknowledged, wasReset: an empty ACK or RST came for the exchange's
+	// message.
+	acknowledged struct{ gen uint32 }
+	wasReset     struct{ gen uint32 }
+	// sendDelayed: the leisure of a multicast answer has passed.
+	sendDelayed struct {
+		data []byte
+		dst  to
+		peer *peerEntry
+	}
+	// unkeep: the duplicates kept for a peer may have expired.
+	unkeep struct{ peer *peerEntry }
+	// handlerReturned: a handler on a goroutine has returned.
+	handlerReturned struct{ panicked any }
+	// callBatch holds the calls of one datagram batch for one resource.
+	callBatch struct {
+		route *Route
+		calls []*incoming
+	}
+	// removed: the route is gone from the router.
+	removed struct{ route *Route }
+	// stopNode begins the end, stopNow hastens it.
+	stopNode struct{}
+	stopNow  struct{}
+	drained  struct{}
+	// transportDown, transportClosed: news of the socket.
+	transportDown struct {
+		incarnation int
+		err         error
+	}
+	transportClosed struct{}
+	// reopen: the back-off of a dead socket has passed.
+	reopen struct{}
+	// quiet: a stopping node serves nothing any more.
+	quiet struct{}
+)
+
+type timerKind uint8
+
+const (
+	timerAck        timerKind = iota // the handler has taken too long for a piggybacked response
+	timerGiveUp                      // the peer cannot be waiting any more
+	timerRetransmit                  // a CON message was not acknowledged
+	timerExpect                      // a NON request is no longer outstanding
+)

@@ -1,0 +1,79 @@
+package actors
+
+import "sync"
+
+// loop is the run queue of a node: the dispatcher of all its protocol actors.
+// Whoever drains it is, for that time, the node's goroutine: a socket reader
+// that has just posted a batch, the node's own goroutine when a post came from
+// elsewhere, or the simulator. Never two at once: draining is a right that is
+// acquired and given up under the mutex, which also orders the memory.
+type loop struct {
+	mu       sync.Mutex
+	queue    []func()
+	spare    []func()
+	draining bool
+	wake     func()
+	// idle runs when the queue is empty, before the right is given up: it
+	// flushes what waits to be sent and arms the timer. What it schedules is
+	// drained too.
+	idle func()
+}
+
+// Schedule implements actor.Dispatcher.
+func (l *loop) Schedule(fn func()) {
+	l.mu.Lock()
+	l.queue = append(l.queue, fn)
+	wake := !l.draining && len(l.queue) == 1
+	l.mu.Unlock()
+	if wake {
+		l.wake()
+	}
+}
+
+// Throughput implements actor.Dispatcher. Our mailbox does not use it.
+func (l *loop) Throughput() int { return 300 }
+
+// enter acquires the right to drain and reports whether it got it. Whoever gets
+// it must call leave.
+func (l *loop) enter() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.draining {
+		return false
+	}
+	l.draining = true
+	return true
+}
+
+// leave drains the queue and gives up the right.
+func (l *loop) leave() {
+	for {
+		l.mu.Lock()
+		batch := l.queue
+		l.queue = l.spare[:0]
+		l.spare = batch
+		l.mu.Unlock()
+		for i, fn := range batch {
+			batch[i] = nil
+			fn()
+		}
+		if len(batch) > 0 {
+			continue
+		}
+		l.idle()
+		l.mu.Lock()
+		if len(l.queue) == 0 {
+			l.draining = false
+			l.mu.Unlock()
+			return
+		}
+		l.mu.Unlock()
+	}
+}
+
+// drain runs what is queued, unless somebody else already does.
+func (l *loop) drain() {
+	if l.enter() {
+		l.leave()
+	}
+}

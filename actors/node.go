@@ -1,0 +1,347 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/coap2/coap2/actors/protocol"
+	"github.com/coap2/coap2/netio"
+)
+
+// Node is a CoAP node: server and client at once, on one transport. Its methods
+// may be called from any goroutine. Make one with Start.
+type Node struct {
+	cfg    Config
+	env    *Env
+	id     string // unique in the process, the name of its actors
+	log    *slog.Logger
+	params protocol.Params
+	limits Limits
+
+	exchangeLifetime, nonLifetime, separateAfter time.Duration
+
+	loop      loop
+	shard     *shard
+	router    atomic.Pointer[router]
+	inlineCtx *taskContext
+	open      func() (netio.Transport, error)
+
+	mu         sync.Mutex
+	middleware []Middleware
+	seq        uint64
+	calls      *Call // doubly linked
+	stopped    bool
+	local      []netip.AddrPort
+
+	// The rest belongs to the node's goroutine.
+	pid         *actor.PID
+	resources   *actor.PID
+	opened      netio.Transport // opened by Start, not yet taken by its actor
+	openedAt    netio.Instant
+	incarnation int
+
+	end    sync.Once
+	done   []Signal // of those that wait for the end; guarded by mu
+	gone   bool     // it has ended; guarded by mu
+	detach func()
+}
+
+// Start opens the transport and begins to serve. It returns when the node can
+// be asked; /.well-known/core is there, everything else is added with Handle.
+func Start(cfg Config) (*Node, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	env := cfg.Env
+	if env == nil {
+		env = SystemEnv()
+	}
+	n := &Node{cfg: cfg, env: env, log: cfg.Log, params: cfg.Params.WithDefaults(), limits: cfg.Limits.withDefaults()}
+	if n.log == nil {
+		n.log = env.Log
+	}
+	n.id = "node" + strconv.FormatUint(env.seq.Add(1), 10)
+	if cfg.Name != "" {
+		n.id += "." + cfg.Name
+		n.log = n.log.With("node", cfg.Name)
+	}
+	n.exchangeLifetime, n.nonLifetime = n.params.ExchangeLifetime(), n.params.NonLifetime()
+	n.separateAfter = cfg.SeparateAfter
+	if n.separateAfter == 0 {
+		n.separateAfter = 100 * time.Millisecond
+	}
+	n.inlineCtx = &taskContext{env: env, inline: true}
+	n.open = cfg.Open
+	if n.open == nil {
+		if env.Open == nil {
+			return nil, errors.New("actors: Config.Open is nil, and the Env has no transport of its own")
+		}
+		n.open = func() (netio.Transport, error) { return env.Open(&n.cfg) }
+	}
+	n.shard = newShard(n)
+	n.loop.idle = n.shard.idle
+	r, err := (&router{}).with(n.coreRoute())
+	if err != nil {
+		return nil, err
+	}
+	n.router.Store(r)
+	if n.opened, err = n.open(); err != nil {
+		return nil, fmt.Errorf("actors: opening the transport: %w", err)
+	}
+	n.loop.wake, n.detach = env.Runner.Attach(n.loop.drain)
+	if err := n.spawn(); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+// spawn starts the actors, on the caller's goroutine: when it returns they are
+// there.
+func (n *Node) spawn() error {
+	n.loop.enter()
+	_, err := n.env.System.Root.SpawnNamed(n.rootProps(), n.id)
+	n.loop.leave()
+	if err != nil {
+		_ = n.opened.Close()
+		n.detach()
+		return fmt.Errorf("actors: starting the node: %w", err)
+	}
+	return nil
+}
+
+// setTransport tells the shard and the node's users about the socket; nil while
+// there is none.
+func (n *Node) setTransport(t netio.Transport) {
+	n.shard.out.transport = t
+	if t != nil {
+		local := t.Local()
+		n.mu.Lock()
+		n.local = local
+		n.mu.Unlock()
+	}
+}
+
+// Name returns the node's name, "" if it has none.
+func (n *Node) Name() string { return n.cfg.Name }
+
+// Addrs returns the addresses on which the node receives, with their ports. An
+// unspecified address means all addresses of the machine.
+func (n *Node) Addrs() []netip.AddrPort {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return append([]netip.AddrPort(nil), n.local...)
+}
+
+// families says whether the node can send to IPv4 and to IPv6 addresses.
+func (n *Node) families() (v4, v6 bool) {
+	for _, a := range n.Addrs() {
+		if a.Addr().Is4() {
+			v4 = true
+		} else {
+			v6 = true
+		}
+	}
+	return v4, v6
+}
+
+// Use adds a middleware around every handler, those that are there and those
+// that will be. The one added first is the outermost. The built-in
+// /.well-known/core is wrapped too.
+func (n *Node) Use(m Middleware) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.middleware = append(n.middleware, m)
+	for _, r := range n.router.Load().routes {
+		n.wrap(r)
+	}
+}
+
+// wrap puts the middleware around a route's handlers; n.mu is held, or n not
+// yet shared.
+func (n *Node) wrap(r *Route) {
+	hs := r.resource.handlers()
+	for i, h := range hs {
+		if h == nil {
+			continue
+		}
+		for j := len(n.middleware) - 1; j >= 0; j-- {
+			h = n.middleware[j](h)
+		}
+		hs[i] = h
+	}
+	r.handlers.Store(&hs)
+}
+
+// Handle serves a resource at a path. The pattern's segments are literal,
+// {name} for exactly one segment (see Request.PathValue), or, at the end, "*"
+// for the rest of the path. Literal segments win over {name}, {name} over "*".
+// A pattern that is malformed or taken is an error, as is a resource without a
+// handler.
+func (n *Node) Handle(pattern string, res Resource) (*Route, error) {
+	if err := res.validate(); err != nil {
+		return nil, fmt.Errorf("actors: resource %q: %w", pattern, err)
+	}
+	segments, err := splitPattern(pattern)
+	if err != nil {
+		return nil, err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.stopped {
+		return nil, fmt.Errorf("actors: resource %q: %w", pattern, ErrStopped)
+	}
+	route := n.newRoute(pattern, segments, res)
+	r, err := n.router.Load().with(route)
+	if err != nil {
+		return nil, err
+	}
+	n.router.Store(r)
+	return route, nil
+}
+
+func (n *Node) newRoute(pattern string, segments []string, res Resource) *Route {
+	n.seq++
+	route := &Route{node: n, pattern: pattern, segments: segments, resource: res, seq: n.seq}
+	n.wrap(route)
+	return route
+}
+
+func (n *Node) removeRoute(route *Route) {
+	n.mu.Lock()
+	n.router.Store(n.router.Load().without(route))
+	n.mu.Unlock()
+	n.shard.post(n.resources, removed{route})
+}
+
+// addCall puts a call on the list of those that Stop ends; false if the node is
+// stopped.
+func (n *Node) addCall(c *Call) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.stopped {
+		return false
+	}
+	c.listed = true
+	n.shard.open.Add(1)
+	if c.next = n.calls; c.next != nil {
+		c.next.prev = c
+	}
+	n.calls = c
+	return true
+}
+
+func (n *Node) dropCall(c *Call) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !c.listed {
+		return
+	}
+	c.listed = false
+	n.shard.open.Add(-1)
+	if c.prev != nil {
+		c.prev.next = c.next
+	} else {
+		n.calls = c.next
+	}
+	if c.next != nil {
+		c.next.prev = c.prev
+	}
+	c.prev, c.next = nil, nil
+}
+
+func (n *Node) openCalls() []*Call {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var cs []*Call
+	for c := n.calls; c != nil; c = c.next {
+		cs = append(cs, c)
+	}
+	return cs
+}
+
+// soon runs f on the node's goroutine, or here where the node has ended.
+func (n *Node) soon(f func()) {
+	n.mu.Lock()
+	gone := n.gone
+	n.mu.Unlock()
+	if gone {
+		f()
+		return
+	}
+	n.loop.Schedule(f)
+}
+
+// Stop ends the node. New requests are refused (5.03), those being served are
+// finished, then own calls that are still open end with ErrStopped, and the
+// socket is closed. When ctx ends first, what is still open is cut off, the
+// contexts of handlers end, and Stop returns the context's error. A second Stop
+// waits for the same end.
+//
+// Stop must not be called from an Inline handler or from a callback.
+func (n *Node) Stop(ctx context.Context) error {
+	s := n.env.Runner.NewSignal()
+	n.mu.Lock()
+	n.stopped = true
+	gone := n.gone
+	if !gone {
+		n.done = append(n.done, s)
+	}
+	n.mu.Unlock()
+	var err error
+	if !gone {
+		n.shard.post(n.pid, stopNode{})
+		if err = s.Wait(ctx); err != nil {
+			n.shard.post(n.pid, stopNow{})
+			_ = s.Wait(context.Background())
+			err = fmt.Errorf("actors: Stop: what was open has been cut off: %w", err)
+		}
+	}
+	n.end.Do(n.detach)
+	return err
+}
+
+// ended is called on the node's goroutine when its last actor has stopped.
+func (n *Node) ended() {
+	if n.shard.clockTimer != nil {
+		n.shard.clockTimer.Stop()
+	}
+	n.shard.armed = 1 // no timer is armed any more
+	n.mu.Lock()
+	n.gone = true
+	done := n.done
+	n.done = nil
+	n.mu.Unlock()
+	for _, s := range done {
+		s.Set()
+	}
+}
+
+// Stats returns the node's counters.
+func (n *Node) Stats() Stats { return n.shard.stats.read() }
+
+// URI returns a URI for a path of this node, at its first address (the loopback
+// address where that is unspecified): for demonstrations and tests.
+func (n *Node) URI(path string) string {
+	addrs := n.Addrs()
+	if len(addrs) == 0 {
+		return ""
+	}
+	a := addrs[0]
+	if a.Addr().IsUnspecified() {
+		ip := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+		if a.Addr().Is6() {
+			ip = netip.IPv6Loopback()
+		}
+		a = netip.AddrPortFrom(ip, a.Port())
+	}
+	return "coap://" + a.String() + path
+}

@@ -1,0 +1,112 @@
+package actors
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// nodeActor is the root of a node's supervision tree.
+type nodeActor struct {
+	node      *Node
+	endpoint  *actor.PID
+	resources *actor.PID
+	transport *actor.PID
+	sup       actor.Supervisor
+	failures  int
+	closing   bool
+}
+
+// Receive implements actor.Actor.
+func (a *nodeActor) Receive(ctx actor.Context) {
+	switch ctx.Message().(type) {
+	case *actor.Started:
+		a.onStarted(ctx)
+	case stopNode:
+		a.node.shard.post(a.endpoint, stopNode{})
+	case stopNow:
+		a.node.shard.post(a.endpoint, stopNow{})
+	case drained:
+		a.onDrained()
+	case transportClosed:
+		ctx.Stop(ctx.Self())
+	case reopen:
+		a.onReopen()
+	case *actor.Stopped:
+		a.node.ended()
+	}
+}
+
+// onStarted spawns the children: the transport last, so that nothing comes in
+// before there is somebody to take it.
+func (a *nodeActor) onStarted(ctx actor.Context) {
+	n := a.node
+	n.pid = ctx.Self()
+	n.shard.exchange = n.exchangeProps()
+	a.resources = mustSpawn(ctx, n.resourcesProps(), "resources")
+	n.resources = a.resources
+	a.endpoint = mustSpawn(ctx, n.endpointProps(), "endpoint")
+	n.shard.endpoint = a.endpoint
+	a.transport = mustSpawn(ctx, n.transportProps(), "transport")
+}
+
+// mustSpawn spawns a child. Its name is new: the node's own is.
+func mustSpawn(ctx actor.Context, p *actor.Props, name string) *actor.PID {
+	pid, err := ctx.SpawnNamed(p, name)
+	if err != nil {
+		panic(err)
+	}
+	return pid
+}
+
+// onDrained: nothing is open any more; the socket goes, then the actors.
+func (a *nodeActor) onDrained() {
+	if a.closing {
+		return
+	}
+	a.closing = true
+	if a.sup != nil {
+		a.sup.ResumeChildren(a.transport) // it may be waiting for its back-off
+	}
+	a.node.shard.post(a.transport, stopNode{})
+}
+
+// HandleFailure implements actor.SupervisorStrategy. The endpoint and the
+// supervisor of resources start again at once; their state is in the node. A
+// dead socket is opened again after a while.
+func (a *nodeActor) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, child *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
+	n := a.node
+	f, ok := reason.(*socketFailure)
+	if !ok {
+		n.shard.stats.panics.Add(1)
+		n.log.Error("actors: an actor failed and starts again", "actor", child.Id, "reason", reason)
+		sup.RestartChildren(child)
+		return
+	}
+	if a.closing {
+		sup.ResumeChildren(child)
+		return
+	}
+	if n.openedAt != 0 && n.env.Clock.Now().Sub(n.openedAt) > backoffForget {
+		a.failures = 0
+	}
+	a.failures++
+	a.sup = sup
+	delay := backoff(a.failures, n.shard.rand.Float64())
+	n.log.Error("actors: the socket died; it will be opened again", "error", f.err, "in", delay)
+	n.shard.after(delay, n.pid, reopen{})
+}
+
+func (a *nodeActor) onReopen() {
+	if !a.closing && a.sup != nil {
+		a.sup.RestartChildren(a.transport)
+	}
+}
+
+// rootStrategy supervises the nodes of an Env: one that fails itself is
+// stopped, which its Stop and its log tell.
+type rootStrategy struct{ env *Env }
+
+// HandleFailure implements actor.SupervisorStrategy.
+func (s *rootStrategy) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, child *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
+	s.env.Log.Error("actors: a node failed and is stopped", "node", child.Id, "reason", reason)
+	sup.StopChildren(child)
+}

@@ -1,0 +1,3 @@
+// Package payload encodes and decodes the bodies of messages where that needs a
+// library: CBOR (RFC 8949).
+package payload

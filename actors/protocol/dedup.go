@@ -1,0 +1,407 @@
+package protocol
+
+import (
+	"fmt"
+	"math/bits"
+	"strconv"
+	"time"
+
+	"github.com/coap2/coap2/netio"
+)
+
+// Defaults and bounds of DedupConfig.
+const (
+	DefaultDedupEntries     = 1 << 20
+	DefaultDedupBytes       = 64 << 20
+	DefaultDedupKeptEntries = 1 << 16
+	DefaultDedupKeptBytes   = 16 << 20
+
+	maxDedupEntries = 1 << 26
+	maxDedupBytes   = 1 << 30
+)
+
+// DedupConfig bounds a Dedup. Its tables begin empty and double up to these
+// bounds, each of which is rounded down to a power of two.
+type DedupConfig struct {
+	// Entries is how many idempotent requests are remembered at most, up to
+	// 1<<26. Default 1<<20; an entry costs 48 bytes besides its answer.
+	Entries int
+	// Bytes is the memory for their answers at most, up to 1 GiB. Default
+	// 64 MiB.
+	Bytes int
+	// KeptEntries is how many requests of class Kept are remembered at most,
+	// up to 1<<26. Default 1<<16.
+	KeptEntries int
+	// KeptBytes is the memory for their answers at most, up to 1 GiB. Default
+	// 16 MiB. Each answer costs 16 bytes more than its length, rounded up to a
+	// multiple of 16.
+	KeptBytes int
+	// Seed decides in which slots keys lie. It is to be random and secret
+	// outside of tests and simulations, or a peer could choose message IDs
+	// that collide. 0 is a seed as any other.
+	Seed uint64
+}
+
+// Validate returns an error that names the first field that is out of its
+// range.
+func (c DedupConfig) Validate() error {
+	for _, f := range [...]struct {
+		name       string
+		value, max int
+	}{
+		{"Entries", c.Entries, maxDedupEntries},
+		{"Bytes", c.Bytes, maxDedupBytes},
+		{"KeptEntries", c.KeptEntries, maxDedupEntries},
+		{"KeptBytes", c.KeptBytes, maxDedupBytes},
+	} {
+		if f.value < 0 || f.value > f.max {
+			return fmt.Errorf("protocol: DedupConfig.%s is %d; it must be between 0 (the default) and %d", f.name, f.value, f.max)
+		}
+	}
+	return nil
+}
+
+// DedupKey identifies a received message: its sender and its message ID.
+type DedupKey uint64
+
+// MakeDedupKey makes the key of a message. peer is a number of 48 bits that
+// stands for the sender, such as PeerEntry.ID.
+func MakeDedupKey(peer uint64, mid uint16) DedupKey { return DedupKey(peer<<16 | uint64(mid)) }
+
+// DedupClass says how hard a request is to be remembered.
+type DedupClass uint8
+
+const (
+	// Idempotent: to act twice on the request does no harm, so it may be
+	// forgotten early when there are too many (RFC 7252 §4.5 allows it).
+	Idempotent DedupClass = iota
+	// Kept: the request must not be acted on twice; it is remembered for its
+	// whole lifetime, or not admitted at all.
+	Kept
+)
+
+// Seen is what Dedup.Admit knows of a message.
+type Seen uint8
+
+const (
+	// New: the message has not been seen, and is remembered from now on.
+	New Seen = iota
+	// InProgress: a duplicate of a message that has no stored answer, because
+	// it is still being worked on or its answer did not fit.
+	InProgress
+	// Answered: a duplicate; its answer is to be sent again.
+	Answered
+	// Full: the message has not been seen but cannot be remembered, so it must
+	// not be acted on. Class Kept only.
+	Full
+)
+
+// String returns the name.
+func (s Seen) String() string {
+	switch s {
+	case New:
+		return "New"
+	case InProgress:
+		return "InProgress"
+	case Answered:
+		return "Answered"
+	case Full:
+		return "Full"
+	}
+	return "Seen(" + strconv.Itoa(int(s)) + ")"
+}
+
+// DedupStats are the counters of a Dedup. Entries whose lifetime is over are
+// counted until their memory is used again.
+type DedupStats struct {
+	// Entries and Bytes are what is held of class Idempotent, Kept and
+	// KeptBytes of class Kept.
+	Entries, Bytes, Kept, KeptBytes int
+	// Memory is how many bytes are allocated in all.
+	Memory int
+	// Evicted counts entries of class Idempotent that were forgotten before
+	// their lifetime was over.
+	Evicted uint64
+	// Refused counts messages that were not admitted, entries that could not
+	// be kept, and answers that did not fit.
+	Refused uint64
+	// Hits counts duplicates.
+	Hits uint64
+}
+
+// Dedup recognises duplicates of received messages and repeats the answers
+// that were given to them (RFC 7252 §4.5).
+//
+// There are two tables, so that a flood of GETs cannot drive out a POST.
+// Requests that are idempotent lie in one that overwrites the oldest answers
+// when its memory is used up. The others lie in one that forgets nothing early
+// and refuses what it cannot hold. The tables hold no pointers, so that the
+// garbage collector does not look into them, and no call looks at more than a
+// few entries, amortised.
+//
+// Lifetimes may differ from entry to entry. Each is kept to when the entry is
+// looked up, but memory is freed in the order of admission.
+type Dedup struct {
+	idem     dedupTable
+	kept     dedupTable
+	reserve  int // bytes set aside for each admitted entry of kept without answer
+	reserved int // how many such entries there are
+	moved    int // how many entries of kept have come by Keep
+	secret   [4]uint64
+	evicted  uint64
+	refused  uint64
+	hits     uint64
+}
+
+// NewDedup makes an empty Dedup. Values of cfg that Validate would refuse are
+// replaced by the nearest that it would not.
+func NewDedup(cfg DedupConfig) *Dedup {
+	d := &Dedup{}
+	d.idem.max = tableBound(cfg.Entries, DefaultDedupEntries, maxDedupEntries, 1)
+	d.idem.answers.max = tableBound(cfg.Bytes, DefaultDedupBytes, maxDedupBytes, recordUnit)
+	d.kept.max = tableBound(cfg.KeptEntries, DefaultDedupKeptEntries, maxDedupEntries, 1)
+	d.kept.answers.max = tableBound(cfg.KeptBytes, DefaultDedupKeptBytes, maxDedupBytes, recordUnit)
+	d.reserve = max(d.kept.answers.max/d.kept.max, 2*recordUnit)
+	s := cfg.Seed
+	for i := range d.secret {
+		// SplitMix64: far apart secrets for neighbouring seeds.
+		s += 0x9e3779b97f4a7c15
+		z := s
+		z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+		z = (z ^ z>>27) * 0x94d049bb133111eb
+		d.secret[i] = z ^ z>>31
+	}
+	d.idem.secret, d.kept.secret = &d.secret, &d.secret
+	return d
+}
+
+// tableBound rounds a configured bound down to a power of two.
+func tableBound(v, def, most, least int) int {
+	if v <= 0 {
+		v = def
+	}
+	v = max(min(v, most), least)
+	return 1 << (bits.Len(uint(v)) - 1)
+}
+
+// Admit asks whether a message is new, and remembers it for lifetime if it is:
+// EXCHANGE_LIFETIME for a confirmable message, NON_LIFETIME for a
+// non-confirmable one. The answer that comes with Answered is valid until the
+// next call of any method; it is empty if the answer was to say nothing.
+func (d *Dedup) Admit(now netio.Instant, key DedupKey, class DedupClass, lifetime time.Duration) (s Seen, answer []byte) {
+	h := hashKey(&d.secret, key)
+	if class == Kept {
+		return d.admitKept(now, h, key, lifetime)
+	}
+	if e := d.idem.find(h, key); e != nil {
+		switch {
+		case now >= e.expire:
+			d.dropIdem(h, e)
+		case e.flags&entryAnswered == 0:
+			d.hits++
+			return InProgress, nil
+		case d.idem.answers.holds(e.pos):
+			d.hits++
+			return Answered, d.idem.answers.at(e.pos, int(e.size))
+		default: // overwritten
+			d.evicted++
+			d.dropIdem(h, e)
+		}
+	} else if d.moved > 0 {
+		if e := d.kept.find(h, key); e != nil && e.flags&entryMoved != 0 && now < e.expire {
+			return d.repeatKept(e)
+		}
+	}
+	for !d.room(&d.idem, now) {
+		d.evictOldest(now)
+	}
+	d.idem.insert(h, dedupEntry{key: key, expire: expiry(now, lifetime)})
+	return New, nil
+}
+
+func (d *Dedup) admitKept(now netio.Instant, h uint32, key DedupKey, lifetime time.Duration) (Seen, []byte) {
+	if e := d.kept.find(h, key); e != nil {
+		if now < e.expire {
+			return d.repeatKept(e)
+		}
+		d.dropKept(h, e)
+	}
+	if !d.room(&d.kept, now) || !d.keptSpace(now, 0, d.reserved+1) {
+		d.refused++
+		return Full, nil
+	}
+	// The peer has used a message ID again too soon: the later request is the
+	// one whose answer will come.
+	if e := d.idem.find(h, key); e != nil {
+		d.dropIdem(h, e)
+	}
+	d.reserved++
+	d.kept.insert(h, dedupEntry{key: key, expire: expiry(now, lifetime), flags: entryReserved})
+	return New, nil
+}
+
+func (d *Dedup) repeatKept(e *dedupEntry) (Seen, []byte) {
+	d.hits++
+	if e.flags&entryAnswered == 0 {
+		return InProgress, nil
+	}
+	return Answered, d.kept.answers.at(e.pos+recordUnit, int(e.size))
+}
+
+func expiry(now netio.Instant, lifetime time.Duration) netio.Instant {
+	if e := now.Add(max(lifetime, 0)); e >= now {
+		return e
+	}
+	return 1<<63 - 1
+}
+
+// Answer stores a copy of the answer to an admitted message, in place of an
+// earlier one if there is any. An empty answer is one too: silence. It reports
+// whether the answer will be repeated; it will not if the message has been
+// forgotten or the answer does not fit. In the latter case an entry of class
+// Kept stays and keeps what it had, and one of class Idempotent that had
+// nothing is forgotten, so that a duplicate is acted on again rather than
+// ignored.
+func (d *Dedup) Answer(now netio.Instant, key DedupKey, answer []byte) bool {
+	h := hashKey(&d.secret, key)
+	if e := d.idem.find(h, key); e != nil {
+		if now >= e.expire {
+			d.dropIdem(h, e)
+			return false
+		}
+		return d.answerIdem(now, h, e, answer)
+	}
+	if e := d.kept.find(h, key); e != nil {
+		if now >= e.expire {
+			d.dropKept(h, e)
+			return false
+		}
+		return d.answerKept(now, e, answer)
+	}
+	return false
+}
+
+func (d *Dedup) answerIdem(now netio.Instant, h uint32, e *dedupEntry, answer []byte) bool {
+	r := &d.idem.answers
+	had := e.flags&entryAnswered != 0 && r.holds(e.pos)
+	if !had || len(answer) > int(e.size) {
+		pos, ok := r.claim(len(answer), true)
+		if !ok {
+			d.refused++
+			if !had {
+				d.evicted++
+				d.dropIdem(h, e)
+			}
+			return false
+		}
+		e.pos = pos
+		e.flags |= entryAnswered
+	}
+	e.size = uint32(copy(r.at(e.pos, len(answer)), answer))
+	// Entries whose answers have just been overwritten go at once: they would
+	// only take the places of others.
+	for d.idem.first != d.idem.end {
+		f := d.idem.oldest()
+		if f.flags&entryDead == 0 && (f.flags&entryAnswered == 0 || r.holds(f.pos)) {
+			break
+		}
+		d.evictOldest(now)
+	}
+	return true
+}
+
+func (d *Dedup) answerKept(now netio.Instant, e *dedupEntry, answer []byte) bool {
+	r := &d.kept.answers
+	if e.flags&entryAnswered != 0 && roundRecord(len(answer)) <= roundRecord(int(e.size)) {
+		e.size = uint32(copy(r.at(e.pos+recordUnit, len(answer)), answer))
+		return true
+	}
+	entitled := e.flags&entryReserved != 0
+	d.unreserve(e)
+	pos, ok := d.claimKept(now, e.key, len(answer), entitled)
+	if !ok {
+		d.refused++
+		return false
+	}
+	e.pos = pos
+	e.flags |= entryAnswered
+	e.size = uint32(copy(r.at(pos+recordUnit, len(answer)), answer))
+	return true
+}
+
+// Keep moves an entry of class Idempotent to class Kept: the request is being
+// answered separately, or has become a registration, so that acting on it again
+// is no longer harmless. Its lifetime and answer stay. It reports whether the
+// entry is now of class Kept; it is not if it has been forgotten or if there is
+// no room.
+func (d *Dedup) Keep(now netio.Instant, key DedupKey) bool {
+	h := hashKey(&d.secret, key)
+	e := d.idem.find(h, key)
+	if e == nil {
+		k := d.kept.find(h, key)
+		return k != nil && now < k.expire
+	}
+	answered := e.flags&entryAnswered != 0
+	if now >= e.expire || answered && !d.idem.answers.holds(e.pos) {
+		if now < e.expire {
+			d.evicted++
+		}
+		d.dropIdem(h, e)
+		return false
+	}
+	if k := d.kept.find(h, key); k != nil {
+		d.dropKept(h, k) // an older request with the same message ID
+	}
+	if !d.room(&d.kept, now) {
+		d.refused++
+		return false
+	}
+	m := dedupEntry{key: key, expire: e.expire, size: e.size, flags: e.flags | entryMoved}
+	if answered {
+		pos, ok := d.claimKept(now, key, int(e.size), false)
+		if !ok {
+			d.refused++
+			return false
+		}
+		copy(d.kept.answers.at(pos+recordUnit, int(e.size)), d.idem.answers.at(e.pos, int(e.size)))
+		m.pos = pos
+	} else {
+		if !d.keptSpace(now, 0, d.reserved+1) {
+			d.refused++
+			return false
+		}
+		m.flags |= entryReserved
+		d.reserved++
+	}
+	d.dropIdem(h, e)
+	d.moved++
+	d.kept.insert(h, m)
+	return true
+}
+
+// Forget makes the message new again: the request was shed, and a duplicate of
+// it deserves another try.
+func (d *Dedup) Forget(key DedupKey) {
+	h := hashKey(&d.secret, key)
+	if e := d.idem.find(h, key); e != nil {
+		d.dropIdem(h, e)
+	}
+	if e := d.kept.find(h, key); e != nil {
+		d.dropKept(h, e)
+	}
+}
+
+// Stats returns the counters.
+func (d *Dedup) Stats() DedupStats {
+	d.reclaim()
+	return DedupStats{
+		Entries:   d.idem.live,
+		Bytes:     d.idem.answers.held(),
+		Kept:      d.kept.live,
+		KeptBytes: d.kept.answers.held(),
+		Memory:    d.idem.memory() + d.kept.memory(),
+		Evicted:   d.evicted,
+		Refused:   d.refused,
+		Hits:      d.hits,
+	}
+}

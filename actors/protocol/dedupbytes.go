@@ -1,0 +1,170 @@
+package protocol
+
+import (
+	"encoding/binary"
+
+	"github.com/coap2/coap2/netio"
+)
+
+// byteRing holds answers, each in one piece. Positions count all bytes that
+// were ever claimed, so that a position never comes again; its place is the
+// position modulo the length, a power of two.
+type byteRing struct {
+	buf []byte
+	max int
+	// end is the position after the youngest byte.
+	end uint64
+	// low: what lies before it is no longer needed, so the ring does not grow
+	// to save it.
+	low uint64
+	// floor: what lies before it has been overwritten.
+	floor uint64
+}
+
+// firstBytes is the length of the first ring.
+const firstBytes = 256
+
+// holds reports whether the bytes at pos are still there.
+func (r *byteRing) holds(pos uint64) bool { return pos >= r.floor }
+
+func (r *byteRing) at(pos uint64, n int) []byte {
+	i := int(pos & uint64(len(r.buf)-1))
+	return r.buf[i : i+n : i+n]
+}
+
+// held returns how many bytes are in use.
+func (r *byteRing) held() int { return int(r.end - max(r.low, r.floor)) }
+
+// clear says that nothing in the ring is needed any more.
+func (r *byteRing) clear() { r.low = r.end }
+
+// expire says that an entry is over, the oldest there is. Younger ones may have
+// been answered before it, and are still there until they are overwritten.
+func (r *byteRing) expire(e *dedupEntry) {
+	if e.flags&entryAnswered != 0 {
+		r.low = max(r.low, e.pos+uint64(e.size))
+	}
+}
+
+// claim finds a place for n bytes. It grows the ring if it must and may, and
+// then overwrites the oldest bytes if it may; else ok is false.
+func (r *byteRing) claim(n int, overwrite bool) (pos uint64, ok bool) {
+	if n > r.max {
+		return 0, false
+	}
+	for {
+		size := uint64(len(r.buf))
+		pos = r.end
+		if size > 0 {
+			if off := pos & (size - 1); off+uint64(n) > size {
+				pos += size - off // it would not be in one piece
+			}
+			low := r.low
+			if low == r.end {
+				low = pos // nothing is held, so what is skipped costs nothing
+			}
+			if pos+uint64(n)-low <= size {
+				r.low = low
+				break
+			}
+		}
+		if len(r.buf) == r.max {
+			if !overwrite {
+				return 0, false
+			}
+			break
+		}
+		r.grow()
+	}
+	size := uint64(len(r.buf))
+	r.end = pos + uint64(n)
+	if r.end > size {
+		r.floor = max(r.floor, r.end-size)
+	}
+	r.low = max(r.low, r.floor)
+	return pos, true
+}
+
+// grow doubles the ring. What lay in one piece does so afterwards, because a
+// multiple of the new length is one of the old.
+func (r *byteRing) grow() {
+	old := r.buf
+	r.buf = make([]byte, min(max(firstBytes, 2*len(old)), r.max))
+	for pos := r.floor; pos < r.end; {
+		// Up to the next place where either ring begins anew.
+		n := min(len(old)-int(pos&uint64(len(old)-1)), int(r.end-pos))
+		copy(r.at(pos, n), old[pos&uint64(len(old)-1):][:n])
+		pos += uint64(n)
+	}
+}
+
+// Answers of the kept table are records: a header of 16 bytes and the answer,
+// rounded up to a multiple of 16. The header holds the key and the length of
+// the record, so that the oldest records can be freed when their entries are
+// gone or have got other answers. (Answers are given in another order than
+// requests come, so entries do not say which record is the oldest.) A header
+// with the length 0 fills the ring up to its end as it was then.
+const (
+	recordUnit = 16
+	recordPad  = 1 // in the last 4 bytes of the header: not an answer
+)
+
+func roundRecord(n int) int { return (n + recordUnit - 1) &^ (recordUnit - 1) }
+
+// keptSpace reports whether n more bytes of records fit besides what is set
+// aside for so many entries.
+func (d *Dedup) keptSpace(now netio.Instant, n, reserved int) bool {
+	r := &d.kept.answers
+	need := n + reserved*d.reserve
+	if int(r.end-r.low)+need <= r.max {
+		return true
+	}
+	for d.dropExpired(&d.kept, now) {
+	}
+	d.reclaim()
+	return int(r.end-r.low)+need <= r.max
+}
+
+// claimKept makes a record for an answer of n bytes and returns its position.
+// entitled: space had been set aside for it. Other answers, and those that are
+// longer than that, get only what is not set aside for others.
+func (d *Dedup) claimKept(now netio.Instant, key DedupKey, n int, entitled bool) (pos uint64, ok bool) {
+	r := &d.kept.answers
+	need := recordUnit + roundRecord(n)
+	if !(entitled && need <= d.reserve) && !d.keptSpace(now, need, d.reserved) {
+		return 0, false
+	}
+	if int(r.end-r.low)+need > len(r.buf) {
+		d.reclaim()
+	}
+	before := r.end
+	pos, ok = r.claim(need, false)
+	if !ok {
+		return 0, false
+	}
+	if pos != before && r.low <= before {
+		pad := r.at(before, recordUnit)
+		binary.LittleEndian.PutUint32(pad[8:], uint32(pos-before))
+		binary.LittleEndian.PutUint32(pad[12:], recordPad)
+	}
+	h := r.at(pos, recordUnit)
+	binary.LittleEndian.PutUint64(h, uint64(key))
+	binary.LittleEndian.PutUint32(h[8:], uint32(need))
+	binary.LittleEndian.PutUint32(h[12:], 0)
+	return pos, true
+}
+
+// reclaim frees the oldest records that are no longer needed.
+func (d *Dedup) reclaim() {
+	r := &d.kept.answers
+	for r.low < r.end {
+		h := r.at(r.low, recordUnit)
+		if binary.LittleEndian.Uint32(h[12:]) != recordPad {
+			key := DedupKey(binary.LittleEndian.Uint64(h))
+			if e := d.kept.find(hashKey(&d.secret, key), key); e != nil && e.flags&entryAnswered != 0 && e.pos == r.low {
+				return
+			}
+		}
+		r.low += uint64(binary.LittleEndian.Uint32(h[8:]))
+	}
+}

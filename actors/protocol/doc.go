@@ -1,0 +1,38 @@
+// Package protocol holds the rules of the CoAP message layer (RFC 7252 §4) as
+// pure state machines: structs whose methods take the present moment and
+// return a verdict and, where time matters, the next deadline.
+//
+// Nothing in here does I/O, starts a goroutine, reads a clock or draws random
+// numbers: what a machine needs of these, its caller hands in. So the same
+// machines run on sockets and in a simulated network, and the same calls give
+// the same results. No machine is safe for concurrent use; each belongs to one
+// actor.
+//
+// What is here, and which section it follows:
+//
+//   - [Params]: the transmission parameters and the times derived from them
+//     (§4.8).
+//   - [Classify]: what to do with a message that has arrived (§4.1 to §4.3,
+//     §5.4.1, §8.1).
+//   - [Transmission]: the retransmission of one confirmable message (§4.2).
+//   - [MessageIDs]: IDs for messages to one peer, none used twice within its
+//     lifetime (§4.4).
+//   - [Dedup]: recognises duplicates and repeats their answers (§4.5).
+//   - [Window]: how many interactions with a peer may be outstanding: NSTART
+//     and PROBING_RATE (§4.7).
+//   - [Deadlines]: a queue of things to be done at a time.
+//   - [Peers]: a bounded table of what is known of each peer.
+//
+// A sender of a confirmable message takes a place in the peer's Window and an
+// ID from its MessageIDs, starts a Transmission, and puts the deadline that it
+// returns into a Deadlines. When that time has come it asks Transmission.Due
+// what to do; when an acknowledgement comes it stops the Transmission and
+// releases the place.
+//
+// A receiver classifies what has been parsed, asks Dedup whether it is new, and
+// gives Dedup the answer that it sends.
+//
+// All memory that a peer can make a machine use is bounded, and no call costs
+// more than amortised constant time (logarithmic for Deadlines), except where
+// its comment says so.
+package protocol

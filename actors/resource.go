@@ -1,0 +1,231 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/coap2/coap2/codec"
+)
+
+// resource is the actor of one route: it runs the handlers, on the node's
+// goroutine or on others, and fails when one panics, so that its supervisor
+// decides what becomes of it. What must survive its restarts is in the Route.
+type resource struct {
+	node  *Node
+	route *Route
+	self  *actor.PID
+	// panics of the message being handled; raised when it is done with, so that
+	// no call of a batch is lost to another's panic
+	panics []any
+}
+
+// handlerPanic is what a resource fails with.
+type handlerPanic struct {
+	pattern string
+	reasons []any
+}
+
+func (p *handlerPanic) String() string {
+	return fmt.Sprintf("handler of %s panicked: %v", p.pattern, p.reasons[len(p.reasons)-1])
+}
+
+const (
+	defaultConcurrency = 64
+	defaultBacklog     = 256
+)
+
+// Receive implements actor.Actor.
+func (r *resource) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *callBatch:
+		r.onCalls(m)
+	case *incoming:
+		r.serve(m)
+	case handlerReturned:
+		r.onHandlerReturned(m)
+	case *actor.Started:
+		r.onStarted(ctx)
+	}
+	if len(r.panics) > 0 {
+		p := &handlerPanic{pattern: r.route.pattern, reasons: r.panics}
+		r.panics = nil
+		panic(p)
+	}
+}
+
+func (r *resource) onStarted(ctx actor.Context) {
+	r.self = ctx.Self()
+	if r.route.failure != nil && r.route.resource.OnRestart != nil {
+		defer func() {
+			if p := recover(); p != nil {
+				r.panics = append(r.panics, p)
+			}
+		}()
+		reason := r.route.failure
+		r.route.failure = nil
+		r.route.resource.OnRestart(reason)
+	}
+}
+
+func (r *resource) onCalls(b *callBatch) {
+	for i, in := range b.calls {
+		b.calls[i] = nil
+		r.serve(in)
+	}
+	r.node.shard.putCalls(b)
+}
+
+// serve runs the handler of a call, here or on a goroutine, or lets it wait.
+func (r *resource) serve(in *incoming) {
+	route := r.route
+	if route.failed.Load() {
+		r.answer(in, nil, &CodeError{Code: codec.ServiceUnavailable, Diagnostic: "the resource has failed"})
+		return
+	}
+	if route.resource.Inline {
+		res, err := r.invoke(r.node.inlineCtx, in)
+		r.answer(in, res, err)
+		return
+	}
+	if route.running < or(route.resource.Concurrency, defaultConcurrency) {
+		in.sh.armHandler(in, route.resource.Separate)
+		r.run(in)
+		return
+	}
+	if len(route.backlog) >= or(route.resource.Backlog, defaultBacklog) {
+		in.sh.stats.shed.Add(1)
+		r.answer(in, nil, &CodeError{Code: codec.ServiceUnavailable, Diagnostic: "too many requests wait for this resource"})
+		return
+	}
+	in.sh.armHandler(in, route.resource.Separate)
+	route.backlog = append(route.backlog, in)
+}
+
+func or(v, def int) int {
+	if v == 0 {
+		return def
+	}
+	return v
+}
+
+// armHandler starts the timers of a request whose handler may take long: for
+// the empty ACK, and for the moment when the peer has given up.
+func (sh *shard) armHandler(in *incoming, separate bool) {
+	s := in.slot
+	in.ctx = &taskContext{env: sh.env}
+	if in.msg.Type == codec.CON {
+		if separate {
+			sh.post(s.pid, answerSeparately{in.gen})
+		} else {
+			s.first = sh.after(sh.node.separateAfter, s.pid, exchangeTimer{in.gen, timerAck})
+		}
+		s.second = sh.after(sh.node.exchangeLifetime, s.pid, exchangeTimer{in.gen, timerGiveUp})
+		return
+	}
+	s.second = sh.after(sh.node.nonLifetime, s.pid, exchangeTimer{in.gen, timerGiveUp})
+}
+
+// run starts the handler on a goroutine of its own.
+func (r *resource) run(in *incoming) {
+	r.route.running++
+	self, node := r.self, r.node
+	// The exchange may give up and forget the message meanwhile, so what is
+	// needed afterwards is taken now.
+	exchange, ctx := in.slot.pid, in.ctx
+	node.env.Runner.Go(func() {
+		var panicked any
+		in.res, in.err, panicked = call(ctx, r.route, in)
+		root := node.env.System.Root
+		root.Send(exchange, in)
+		root.Send(self, handlerReturned{panicked})
+		ctx.end(context.Canceled)
+	})
+}
+
+// onHandlerReturned lets the next call begin.
+func (r *resource) onHandlerReturned(m handlerReturned) {
+	route := r.route
+	route.running--
+	for len(route.backlog) > 0 && route.running < or(route.resource.Concurrency, defaultConcurrency) {
+		in := route.backlog[0]
+		route.backlog[0] = nil
+		route.backlog = route.backlog[1:]
+		if in.gen != in.slot.gen { // its peer has given up
+			in.free()
+			continue
+		}
+		if route.failed.Load() {
+			r.answer(in, nil, &CodeError{Code: codec.ServiceUnavailable, Diagnostic: "the resource has failed"})
+			continue
+		}
+		r.run(in)
+	}
+	if m.panicked != nil {
+		r.panics = append(r.panics, m.panicked)
+	}
+}
+
+// invoke runs a handler here; a panic is remembered for later.
+func (r *resource) invoke(ctx context.Context, in *incoming) (*Response, error) {
+	res, err, panicked := call(ctx, r.route, in)
+	if panicked != nil {
+		r.panics = append(r.panics, panicked)
+	}
+	return res, err
+}
+
+// errPanic is the error of a handler that panicked.
+var errPanic = errors.New("handler panicked")
+
+// call runs a handler and returns what it panicked with, if it did.
+func call(ctx context.Context, route *Route, in *incoming) (res *Response, err error, panicked any) {
+	defer func() {
+		if p := recover(); p != nil {
+			route.node.shard.stats.panics.Add(1)
+			route.node.log.Error("actors: a handler panicked", "resource", route.pattern, "panic", p, "stack", string(debug.Stack()))
+			res, err, panicked = nil, errPanic, p
+		}
+	}()
+	res, err = (*route.handlers.Load())[in.req.Method](ctx, &in.req)
+	return res, err, nil
+}
+
+func (r *resource) answer(in *incoming, res *Response, err error) {
+	in.res, in.err = res, err
+	in.sh.post(in.slot.pid, in)
+}
+
+// errorResponse turns a handler's error into a response. Only a CodeError says
+// more than 5.00: what is wrong inside is logged, not told to strangers.
+func (in *incoming) errorResponse() (codec.Code, codec.Options, []byte) {
+	var ce *CodeError
+	if errors.As(in.err, &ce) && (ce.Code.Class() == 4 || ce.Code.Class() == 5) {
+		return ce.Code, ce.Options, []byte(ce.Diagnostic)
+	}
+	if !errors.Is(in.err, errPanic) {
+		in.sh.node.log.Warn("actors: a handler failed", "method", methodName(in.msg.Code), "path", in.req.Path(), "peer", in.req.Peer, "error", in.err)
+	}
+	return codec.InternalServerError, nil, nil
+}
+
+// takeCalls returns an empty batch of calls for a route.
+func (sh *shard) takeCalls(r *Route) *callBatch {
+	if n := len(sh.callBatches); n > 0 {
+		b := sh.callBatches[n-1]
+		sh.callBatches = sh.callBatches[:n-1]
+		b.route = r
+		return b
+	}
+	return &callBatch{route: r}
+}
+
+func (sh *shard) putCalls(b *callBatch) {
+	b.route, b.calls = nil, b.calls[:0]
+	if len(sh.callBatches) < maxSpare {
+		sh.callBatches = append(sh.callBatches, b)
+	}
+}

@@ -1,0 +1,235 @@
+package actors
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/coap2/coap2/codec"
+)
+
+// Resource says what a path offers and how it is served. A method whose handler
+// is nil is answered 4.05.
+type Resource struct {
+	Get, Post, Put, Delete, Fetch, Patch, IPatch Handler
+
+	// Observable marks the resource with the attribute "obs".
+	Observable bool
+	// Separate sends the empty ACK at once and the response separately, for
+	// resources that are always slow.
+	Separate bool
+	// Hidden keeps the resource out of /.well-known/core.
+	Hidden bool
+	// Inline runs the handlers on the node's goroutine: fastest, but they must
+	// not block, and a slow one stalls the whole node. Blocking calls of the
+	// node return ErrInline in them.
+	Inline bool
+	// Multicast lets the resource answer requests that came to a group.
+	Multicast bool
+	// Concurrency is how many handlers of the resource run at the same time
+	// where it is not Inline; 0 = 64, 1 = one after the other.
+	Concurrency int
+	// Backlog is how many requests wait for a handler beyond Concurrency;
+	// 0 = 256, negative = none. Beyond it requests are answered 5.03.
+	Backlog int
+	// Attributes are the link's attributes in /.well-known/core: rt, if, ct, …
+	Attributes []codec.Attr
+	// OnRestart, where set, is called on the node's goroutine when the resource
+	// starts again after a handler panicked, with what it panicked with. It
+	// must not block.
+	OnRestart func(reason any)
+}
+
+func (r *Resource) handlers() [8]Handler {
+	return [8]Handler{codec.GET: r.Get, codec.POST: r.Post, codec.PUT: r.Put, codec.DELETE: r.Delete,
+		codec.FETCH: r.Fetch, codec.PATCH: r.Patch, codec.IPATCH: r.IPatch}
+}
+
+func (r *Resource) validate() error {
+	any := false
+	for _, h := range r.handlers() {
+		any = any || h != nil
+	}
+	if !any {
+		return fmt.Errorf("it has no handler for any method")
+	}
+	if r.Concurrency < 0 {
+		return fmt.Errorf("its Concurrency is %d; it must not be negative", r.Concurrency)
+	}
+	if r.Inline && r.Separate {
+		return fmt.Errorf("Inline and Separate exclude each other")
+	}
+	return nil
+}
+
+// Route is a resource at its place in a node.
+type Route struct {
+	node     *Node
+	pattern  string
+	segments []string
+	resource Resource
+	handlers atomic.Pointer[[8]Handler] // with middleware
+	seq      uint64                     // order of registration
+
+	// The rest belongs to the node's goroutine.
+	pid     *actor.PID  // nil until its first request
+	pending *callBatch  // calls of the datagram batch being read
+	running int         // handlers on goroutines
+	backlog []*incoming // calls that wait for one to return
+	failure any         // what it panicked with, until it has started again
+
+	failed atomic.Bool
+}
+
+// has reports whether the resource has a method.
+func (r *Route) has(method codec.Code) bool {
+	hs := r.handlers.Load()
+	return int(method) < len(hs) && hs[method] != nil
+}
+
+// Pattern returns the path pattern of the resource.
+func (r *Route) Pattern() string { return r.pattern }
+
+// Failed reports whether the resource was stopped because it failed more than
+// three times within a minute. It answers 5.03 then.
+func (r *Route) Failed() bool { return r.failed.Load() }
+
+// Remove takes the resource away; its path is then answered 4.04. Handlers that
+// run go on to their end.
+func (r *Route) Remove() { r.node.removeRoute(r) }
+
+// router is the immutable tree of a node's routes. It is replaced, never
+// changed, so that the node's goroutine reads it without a lock.
+type router struct {
+	root   *routeNode
+	routes []*Route // in order of registration
+}
+
+type routeNode struct {
+	static map[string]*routeNode
+	param  *routeNode
+	leaf   *Route
+	tail   *Route
+}
+
+// splitPattern checks a pattern such as "/rooms/{room}/temp" or "/files/*".
+func splitPattern(pattern string) ([]string, error) {
+	bad := func(format string, args ...any) ([]string, error) {
+		return nil, fmt.Errorf("actors: path pattern %q: %s", pattern, fmt.Sprintf(format, args...))
+	}
+	if !strings.HasPrefix(pattern, "/") {
+		return bad("it must begin with \"/\"")
+	}
+	if pattern == "/" {
+		return nil, nil
+	}
+	segments := strings.Split(pattern[1:], "/")
+	names := make([]string, 0, 4)
+	for i, s := range segments {
+		switch {
+		case len(s) > 255:
+			return bad("segment %d has %d bytes, a Uri-Path option at most 255", i+1, len(s))
+		case s == "*" && i < len(segments)-1:
+			return bad("\"*\" stands only at the end")
+		case strings.HasPrefix(s, "{") != strings.HasSuffix(s, "}"), s == "{}":
+			return bad("segment %q is no {name}", s)
+		case strings.HasPrefix(s, "{"):
+			for _, n := range names {
+				if n == s {
+					return bad("%s stands in it twice", s)
+				}
+			}
+			names = append(names, s)
+		case s == "" && i < len(segments)-1:
+			return bad("segment %d is empty", i+1)
+		}
+	}
+	return segments, nil
+}
+
+func (r *router) with(route *Route) (*router, error) {
+	n := &router{routes: append(append([]*Route{}, r.routes...), route)}
+	return n.build()
+}
+
+func (r *router) without(route *Route) *router {
+	n := &router{}
+	for _, x := range r.routes {
+		if x != route {
+			n.routes = append(n.routes, x)
+		}
+	}
+	n, _ = n.build() // fewer routes cannot clash
+	return n
+}
+
+func (r *router) build() (*router, error) {
+	r.root = &routeNode{}
+	for _, route := range r.routes {
+		at := r.root
+		tail := false
+		for _, s := range route.segments {
+			switch {
+			case s == "*":
+				tail = true
+			case strings.HasPrefix(s, "{"):
+				if at.param == nil {
+					at.param = &routeNode{}
+				}
+				at = at.param
+			default:
+				next := at.static[s]
+				if next == nil {
+					next = &routeNode{}
+					if at.static == nil {
+						at.static = map[string]*routeNode{}
+					}
+					at.static[s] = next
+				}
+				at = next
+			}
+		}
+		place := &at.leaf
+		if tail {
+			place = &at.tail
+		}
+		if *place != nil {
+			return nil, fmt.Errorf("actors: path pattern %q: %q is registered already", route.pattern, (*place).pattern)
+		}
+		*place = route
+	}
+	return r, nil
+}
+
+// lookup finds the route of a request: literal segments before {name}, {name}
+// before "*". It allocates nothing.
+func (r *router) lookup(o codec.Options) *Route {
+	first := 0
+	for first < len(o) && o[first].Number < codec.OptionURIPath {
+		first++
+	}
+	last := first
+	for last < len(o) && o[last].Number == codec.OptionURIPath {
+		last++
+	}
+	return r.root.lookup(o[first:last])
+}
+
+func (n *routeNode) lookup(path codec.Options) *Route {
+	if len(path) == 0 {
+		return n.leaf
+	}
+	if next := n.static[string(path[0].Value)]; next != nil {
+		if route := next.lookup(path[1:]); route != nil {
+			return route
+		}
+	}
+	if n.param != nil && len(path[0].Value) > 0 {
+		if route := n.param.lookup(path[1:]); route != nil {
+			return route
+		}
+	}
+	return n.tail
+}

@@ -1,0 +1,327 @@
+package actors
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/coap2/coap2/actors/protocol"
+	"github.com/coap2/coap2/codec"
+	"github.com/coap2/coap2/netio"
+)
+
+// shard is the plain state that a node's goroutine keeps for one transport: the
+// machines of the message layer, the pool of exchanges, and what waits to be
+// sent. Its endpoint and its exchanges are actors that share it; as all of them
+// run on that goroutine it needs no lock, and as it is no actor it outlives
+// their restarts.
+type shard struct {
+	node   *Node
+	env    *Env
+	loop   *loop
+	params protocol.Params
+	limits Limits
+
+	endpoint *actor.PID
+	exchange *actor.Props // of its exchanges
+
+	out    writer
+	dedup  *protocol.Dedup
+	peers  *protocol.Peers[peerState]
+	timers protocol.Deadlines[timer]
+	rand   *rand.Rand
+	stats  counters
+
+	slots       []*slot
+	free        []*slot
+	byToken     map[codec.Token]*slot
+	byMID       map[protocol.DedupKey]*slot // own messages that await ACK or RST
+	serving     int                         // slots that serve a request
+	open        atomic.Int64                // own calls, from Go to their end
+	callBatches []*callBatch                // free list
+	delayed     int                         // multicast answers that wait for their leisure
+
+	stopping bool
+	drained  func() // called once, when nothing is open any more
+
+	armed      netio.Instant // when the clock's timer will fire; 0 = none
+	clockTimer netio.Timer
+
+	spare   []*incoming // free list
+	batchMu sync.Mutex
+	batches []*inbatch // free list, shared with the transport's readers
+}
+
+// peerState is what a shard remembers of one peer.
+type peerState struct {
+	mids      protocol.MessageIDs
+	started   bool // mids is
+	window    protocol.Window[turn]
+	serving   int
+	keepUntil netio.Instant // it is pinned for the duplicates that are kept
+}
+
+type peerEntry = protocol.PeerEntry[peerState]
+
+// turn is what waits in a peer's window: a call to launch, or an exchange whose
+// separate response is ready.
+type turn struct {
+	call *Call
+	slot *slot
+	gen  uint32
+}
+
+// slot is an exchange's place in the pool. The generation tells a message meant
+// for an earlier use from one for the present.
+type slot struct {
+	index int
+	pid   *actor.PID
+	gen   uint32
+	in    *incoming // the request it serves, or
+	call  *Call     // the call it makes
+	mid   protocol.DedupKey
+	named bool // byMID has mid
+	// outstanding: its separate response counts in this peer's window
+	outstanding *peerEntry
+	// its timers: for the next step, and for the end
+	first, second protocol.Handle
+}
+
+// timer is a message that will be posted when its time has come.
+type timer struct {
+	pid *actor.PID
+	msg any
+}
+
+func newShard(n *Node) *shard {
+	sh := &shard{
+		node: n, env: n.env, loop: &n.loop, params: n.params, limits: n.limits,
+		byToken: map[codec.Token]*slot{}, byMID: map[protocol.DedupKey]*slot{},
+		rand: n.env.Rand(n.id, "shard"),
+	}
+	sh.out.sh = sh
+	sh.dedup = protocol.NewDedup(protocol.DedupConfig{Bytes: n.limits.DedupBytes, KeptBytes: n.limits.KeptBytes, Seed: sh.rand.Uint64()})
+	sh.peers = protocol.NewPeers[peerState](n.limits.Peers)
+	return sh
+}
+
+func (sh *shard) now() netio.Instant { return sh.env.Clock.Now() }
+
+// post sends a message to an actor of this node, or of another.
+func (sh *shard) post(pid *actor.PID, msg any) { sh.env.System.Root.Send(pid, msg) }
+
+// idle runs when nothing is left to do: it sends what waits and sees to the
+// timer.
+func (sh *shard) idle() {
+	sh.out.flush()
+	next, ok := sh.timers.Next()
+	if !ok || sh.armed != 0 && sh.armed <= next {
+		return
+	}
+	if sh.clockTimer != nil {
+		sh.clockTimer.Stop()
+	}
+	sh.armed = next
+	sh.clockTimer = sh.env.Clock.AfterFunc(next.Sub(sh.now()), func() { sh.loop.Schedule(sh.fire) })
+}
+
+// fire posts what is due.
+func (sh *shard) fire() {
+	now := sh.now()
+	sh.armed = 0
+	for {
+		t, ok := sh.timers.Pop(now)
+		if !ok {
+			return
+		}
+		sh.post(t.pid, t.msg)
+	}
+}
+
+func (sh *shard) after(d time.Duration, pid *actor.PID, msg any) protocol.Handle {
+	return sh.timers.Add(sh.now().Add(d), timer{pid, msg})
+}
+
+func (sh *shard) cancel(h *protocol.Handle) {
+	if *h != 0 {
+		sh.timers.Cancel(*h)
+		*h = 0
+	}
+}
+
+// acquire takes an exchange from the pool, or makes one; nil if the bound is
+// reached. Only the endpoint may call it: exchanges are its children.
+func (sh *shard) acquire(ctx actor.Context) *slot {
+	if n := len(sh.free); n > 0 {
+		s := sh.free[n-1]
+		sh.free = sh.free[:n-1]
+		sh.stats.exchanges.Add(1)
+		return s
+	}
+	if len(sh.slots) >= sh.limits.Exchanges {
+		return nil
+	}
+	s := &slot{index: len(sh.slots)}
+	pid, err := ctx.SpawnNamed(sh.exchange, "x"+strconv.Itoa(s.index))
+	if err != nil {
+		sh.node.log.Error("actors: no exchange could be made", "error", err)
+		return nil
+	}
+	s.pid = pid
+	sh.slots = append(sh.slots, s)
+	sh.stats.exchanges.Add(1)
+	return s
+}
+
+// release puts a slot back. What is still under way to it becomes stale.
+func (sh *shard) release(s *slot) {
+	sh.cancel(&s.first)
+	sh.cancel(&s.second)
+	sh.unname(s)
+	sh.unoutstand(s)
+	s.in, s.call = nil, nil
+	s.gen++
+	sh.free = append(sh.free, s)
+	sh.stats.exchanges.Add(-1)
+	sh.checkDrained()
+}
+
+// name makes ACK and RST for the message ID of a peer find the slot.
+func (sh *shard) name(s *slot, pe *peerEntry, mid uint16) {
+	sh.unname(s)
+	s.mid, s.named = protocol.MakeDedupKey(pe.ID, mid), true
+	sh.byMID[s.mid] = s
+}
+
+func (sh *shard) unname(s *slot) {
+	if s.named {
+		if sh.byMID[s.mid] == s {
+			delete(sh.byMID, s.mid)
+		}
+		s.named = false
+	}
+}
+
+// slotOf finds the slot of an exchange by its name.
+func (sh *shard) slotOf(pid *actor.PID) *slot {
+	for i := len(pid.Id) - 1; i >= 0; i-- {
+		if pid.Id[i] == 'x' {
+			if n, err := strconv.Atoi(pid.Id[i+1:]); err == nil && n < len(sh.slots) {
+				return sh.slots[n]
+			}
+			break
+		}
+	}
+	return nil
+}
+
+// mids returns the message IDs towards a peer.
+func (sh *shard) mids(pe *peerEntry) *protocol.MessageIDs {
+	if !pe.Value.started {
+		pe.Value.started = true
+		pe.Value.mids.Init(uint16(sh.rand.Uint32()))
+	}
+	return &pe.Value.mids
+}
+
+// nonMID returns a message ID for a NON message, which is sent even where all
+// are in use: a lost answer would be certain, a mistaken duplicate is not.
+func (sh *shard) nonMID(pe *peerEntry) uint16 {
+	now := sh.now()
+	id, _, ok := sh.mids(pe).Next(now, sh.params.NonLifetime())
+	if !ok {
+		sh.stats.midReused.Add(1)
+		id = sh.mids(pe).Force(now)
+	}
+	return id
+}
+
+// keep pins a peer for as long as duplicates of what it sent are kept.
+func (sh *shard) keep(pe *peerEntry, until netio.Instant) {
+	if pe.Value.keepUntil == 0 {
+		sh.peers.Pin(pe)
+		sh.timers.Add(until, timer{sh.endpoint, unkeep{pe}})
+	}
+	pe.Value.keepUntil = max(pe.Value.keepUntil, until)
+}
+
+func (sh *shard) onUnkeep(pe *peerEntry) {
+	if sh.now() < pe.Value.keepUntil {
+		sh.timers.Add(pe.Value.keepUntil, timer{sh.endpoint, unkeep{pe}})
+		return
+	}
+	pe.Value.keepUntil = 0
+	sh.peers.Unpin(pe)
+}
+
+// unexpect ends an interaction with a peer, and gives its turn to the next.
+func (sh *shard) unexpect(pe *peerEntry, nstart int) {
+	next, ok := pe.Value.window.Release(nstart)
+	if !ok {
+		return
+	}
+	if next.slot != nil {
+		sh.post(next.slot.pid, proceed{next.gen})
+		return
+	}
+	sh.post(sh.endpoint, launch{next.call})
+}
+
+// unoutstand ends the place of a separate response in its peer's window.
+func (sh *shard) unoutstand(s *slot) {
+	if pe := s.outstanding; pe != nil {
+		s.outstanding = nil
+		sh.unexpect(pe, sh.params.NStart)
+	}
+}
+
+// checkDrained tells the node when a stopping shard has nothing open any more.
+func (sh *shard) checkDrained() {
+	if !sh.stopping || sh.drained == nil {
+		return
+	}
+	if sh.serving == 0 && sh.open.Load() == 0 {
+		f := sh.drained
+		sh.drained = nil
+		f()
+	}
+}
+
+// send encodes m and queues it. What cannot be encoded is logged: it is a
+// handler's doing, or ours.
+func (sh *shard) send(m *codec.Message, dst to, note string) ([]byte, error) {
+	data, err := sh.out.encode(m, dst)
+	if err != nil {
+		sh.node.log.Error("actors: a message could not be encoded", "peer", dst.peer, "error", err)
+		return nil, err
+	}
+	sh.tap(Sent, dst.peer, m, data, note)
+	return data, nil
+}
+
+// resend queues bytes that were encoded before.
+func (sh *shard) resend(data []byte, dst to, note string) {
+	sh.out.copyOut(data, dst)
+	if sh.node.cfg.Tap != nil {
+		var m codec.Message
+		if m.Parse(data) == nil {
+			sh.tap(Sent, dst.peer, &m, data, note)
+		}
+	}
+}
+
+// sendEmpty sends an ACK or RST, or a ping.
+func (sh *shard) sendEmpty(t codec.Type, mid uint16, dst to) {
+	m := codec.Message{Type: t, MessageID: mid}
+	_, _ = sh.send(&m, dst, "")
+}
+
+func (sh *shard) tap(d Direction, peer netio.Peer, m *codec.Message, data []byte, note string) {
+	if sh.node.cfg.Tap != nil {
+		sh.node.cfg.Tap(TapEvent{At: sh.now(), Direction: d, Peer: peer, Message: m, Data: data, Note: note})
+	}
+}

@@ -1,0 +1,71 @@
+package actors
+
+import (
+	"sync/atomic"
+
+	"github.com/coap2/coap2/actors/protocol"
+)
+
+// Stats are a node's counters since it started. What is dropped is counted
+// here; nothing disappears in silence.
+type Stats struct {
+	// Received and Sent count datagrams.
+	Received, Sent uint64
+	// Requests counts requests handed to resources; Responses those that a
+	// client got.
+	Requests, Responses uint64
+	// Duplicates counts messages recognised as repeats (RFC 7252 §4.5).
+	Duplicates uint64
+	// Retransmissions counts CON messages sent again.
+	Retransmissions uint64
+	// Dropped counts received messages that were ignored, by why: the strings
+	// of protocol.Reason, and "unmatched" for answers nobody waits for.
+	Dropped map[string]uint64
+	// Shed counts requests refused with 5.03 because a bound was reached.
+	Shed uint64
+	// SendErrors counts datagrams that the system refused, SendDown those that
+	// were lost because the socket was down.
+	SendErrors, SendDown uint64
+	// Unreachable counts ICMP errors.
+	Unreachable uint64
+	// MessageIDsReused counts NON messages whose ID was used within
+	// NON_LIFETIME, because all 65,536 were.
+	MessageIDsReused uint64
+	// Panics counts handlers and actors that panicked; Restarts sockets that
+	// were opened again.
+	Panics, Restarts uint64
+	// Stale counts handlers that answered after the peer had given up.
+	Stale uint64
+	// Peers and Exchanges are the present numbers.
+	Peers, Exchanges int
+}
+
+// counters are the live form of Stats; any goroutine may read them.
+type counters struct {
+	received, sent, requests, responses, duplicates, retransmissions atomic.Uint64
+	shed, sendErrors, sendDown, unreachable, midReused               atomic.Uint64
+	panics, restarts, stale, unmatched                               atomic.Uint64
+	peers, exchanges                                                 atomic.Int64
+	dropped                                                          [32]atomic.Uint64 // by protocol.Reason
+}
+
+func (c *counters) read() Stats {
+	s := Stats{
+		Received: c.received.Load(), Sent: c.sent.Load(),
+		Requests: c.requests.Load(), Responses: c.responses.Load(),
+		Duplicates: c.duplicates.Load(), Retransmissions: c.retransmissions.Load(),
+		Dropped: map[string]uint64{}, Shed: c.shed.Load(),
+		SendErrors: c.sendErrors.Load(), SendDown: c.sendDown.Load(), Unreachable: c.unreachable.Load(),
+		MessageIDsReused: c.midReused.Load(), Panics: c.panics.Load(), Restarts: c.restarts.Load(), Stale: c.stale.Load(),
+		Peers: int(c.peers.Load()), Exchanges: int(c.exchanges.Load()),
+	}
+	for i := range c.dropped {
+		if n := c.dropped[i].Load(); n > 0 {
+			s.Dropped[protocol.Reason(i).String()] = n
+		}
+	}
+	if n := c.unmatched.Load(); n > 0 {
+		s.Dropped["unmatched"] = n
+	}
+	return s
+}

@@ -1,0 +1,94 @@
+package actors
+
+import (
+	"errors"
+	"net/netip"
+
+	"github.com/coap2/coap2/codec"
+	"github.com/coap2/coap2/netio"
+)
+
+// flushAt is how many datagrams wait at most before they are sent.
+const flushAt = 64
+
+// writer gathers what a shard sends and hands it to the transport in batches.
+type writer struct {
+	sh        *shard
+	transport netio.Transport // nil while the socket is down
+	buf       []byte
+	grams     []netio.Datagram
+}
+
+// to is where a message goes: the peer, and the way it came.
+type to struct {
+	peer  netio.Peer
+	local netip.AddrPort
+	ifi   int
+}
+
+// encode appends m to the batch and returns its bytes, valid until the next
+// call. A message that cannot be encoded is reported, not sent.
+func (w *writer) encode(m *codec.Message, dst to) ([]byte, error) {
+	start := len(w.buf)
+	// If the buffer grows, what was queued keeps pointing into the old one,
+	// which lives as long as it is needed.
+	buf, err := m.Append(w.buf)
+	if err != nil {
+		return nil, err
+	}
+	w.buf = buf
+	data := w.buf[start:len(w.buf):len(w.buf)]
+	w.queue(data, dst)
+	return data, nil
+}
+
+// copyOut queues a copy of data.
+func (w *writer) copyOut(data []byte, dst to) {
+	start := len(w.buf)
+	w.buf = append(w.buf, data...)
+	w.queue(w.buf[start:len(w.buf):len(w.buf)], dst)
+}
+
+func (w *writer) queue(data []byte, dst to) {
+	w.grams = append(w.grams, netio.Datagram{Data: data, Peer: dst.peer, Local: dst.local, Interface: dst.ifi})
+	if len(w.grams) >= flushAt {
+		w.flush()
+	}
+}
+
+func (w *writer) flush() {
+	if len(w.grams) == 0 {
+		return
+	}
+	rest := w.grams
+	for len(rest) > 0 {
+		if w.transport == nil {
+			w.sh.stats.sendDown.Add(uint64(len(rest)))
+			break
+		}
+		n, err := w.transport.WriteBatch(rest)
+		w.sh.stats.sent.Add(uint64(n))
+		rest = rest[min(n, len(rest)):]
+		if err == nil {
+			if n == 0 {
+				break
+			}
+			continue
+		}
+		if errors.Is(err, netio.ErrClosed) || len(rest) == 0 {
+			w.sh.stats.sendDown.Add(uint64(len(rest)))
+			break
+		}
+		w.sh.stats.sendErrors.Add(1)
+		w.sh.post(w.sh.endpoint, &undelivered{peer: rest[0].Peer, data: append([]byte(nil), rest[0].Data...), err: err})
+		rest = rest[1:]
+	}
+	clear(w.grams)
+	w.grams = w.grams[:0]
+	// The buffer may hold what the caller of encode still reads; it is only
+	// written again by the next message, which is after that.
+	w.buf = w.buf[:0]
+	if cap(w.buf) > 1<<20 {
+		w.buf = nil
+	}
+}

@@ -1,0 +1,48 @@
+// Package udp carries datagrams over real UDP sockets: it implements
+// [netio.Transport].
+//
+//	t, err := udp.Open(udp.Config{})              // port 5683, IPv4 and IPv6
+//	err = t.Start(netio.Receiver{Datagrams: func(ds []netio.Datagram) { … }})
+//	n, err := t.WriteBatch(answers)
+//	defer t.Close()
+//
+// # Sockets
+//
+// Every socket belongs to one address family, so that an IPv4 peer is always
+// an IPv4 address. ":5683" opens two, 0.0.0.0 and [::], on the same port, or
+// only one of them on a machine that lacks the other family. A datagram is sent
+// by the socket that its Local names, and without Local by one of the family
+// of its Peer.
+//
+// Each socket has one goroutine that reads. Where a socket hears all addresses
+// of a machine, received datagrams still know which one they were sent to, on
+// which interface, and whether that was a group, and answers leave from that
+// address (RFC 7252 §8.2, RFC 1122 §4.1.3.5).
+//
+// # Linux
+//
+// Datagrams are read and written in batches (recvmmsg, sendmmsg) through the
+// runtime's poller, without any allocation. The figures of the benchmarks
+// come from
+//
+//	go test -run '^$' -bench . ./netio/udp
+//
+// A batch of the default size has 64 slots of 2,112 bytes, and behind each an
+// overflow area for datagrams of up to 64 KiB. The kernel scatters a datagram
+// over both; a long one is made whole by copying its head in front of
+// its tail. So the memory in use is about 130 KiB a socket, and the overflow
+// areas are address space that costs nothing until long datagrams come, at most
+// 64 KiB × [Config].Batch. An odd number of cache lines a slot keeps the heads
+// of datagrams from competing for the same few sets of the cache.
+//
+// ICMP errors are taken from the socket's error queue and given to the receiver
+// as datagrams with Err, a [*DeliveryError], and as much of the lost datagram as
+// the ICMP message returned. Anyone on the path can forge them, and others only
+// by guessing both ports: they are hints.
+//
+// # Other systems
+//
+// Elsewhere datagrams are read and written one by one, and ICMP errors are not
+// told. On Windows the destination of a received datagram is unknown: Local has
+// the address of the socket, which is zero for an unspecified one.
+package udp
