@@ -21,11 +21,15 @@ type Call struct {
 	params protocol.Params
 	done   func(*Response, error)
 
-	// The rest belongs to the node's goroutine.
+	// The rest belongs to the node's goroutine, once it has been posted there.
 	sh       *shard
+	uri      codec.URI
+	others   []netip.Addr // further addresses of the host's name
+	ending   bool         // it is to be ended, whatever else happens
 	peer     netio.Peer
 	pe       *peerEntry
 	token    codec.Token
+	named    tokenKey
 	slot     *slot
 	deadline protocol.Handle
 	holds    bool // counts in the peer's window
@@ -86,15 +90,29 @@ func (n *Node) start(req Request, done func(*Response, error)) *Call {
 	n.env.Runner.Go(func() {
 		ctx, end := NewTaskContext(n.env)
 		defer end(context.Canceled)
-		addr, err := n.resolve(ctx, u.Host)
+		addrs, err := n.resolve(ctx, u.Host)
 		if err != nil {
 			c.sh.post(c.sh.endpoint, cancelCall{c, err})
 			return
 		}
-		c.target(u, netip.AddrPortFrom(addr, u.Port))
-		c.sh.post(c.sh.endpoint, c)
+		c.sh.post(c.sh.endpoint, resolved{c, u, addrs})
 	})
 	return c
+}
+
+// onResolved begins a call whose host has a name.
+func (e *endpoint) onResolved(ctx ctxActor, m resolved) {
+	if c := m.call; !c.ended {
+		c.uri, c.others = m.uri, m.addrs
+		c.nextAddress()
+		e.onCall(ctx, c)
+	}
+}
+
+// nextAddress takes the next of the addresses that the host's name has.
+func (c *Call) nextAddress() {
+	c.target(c.uri, netip.AddrPortFrom(c.others[0], c.uri.Port))
+	c.others = c.others[1:]
 }
 
 // target says where the call goes and what options the URI gives it.
@@ -108,22 +126,26 @@ func (c *Call) target(u codec.URI, dest netip.AddrPort) {
 	c.opts = opts
 }
 
-// resolve finds an address of a host that the node's socket can send to.
-func (n *Node) resolve(ctx context.Context, host string) (netip.Addr, error) {
+// resolve finds the addresses of a host that the node's socket can send to.
+func (n *Node) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	if n.env.Resolve == nil {
-		return netip.Addr{}, fmt.Errorf("host %q is no address, and this node cannot resolve names", host)
+		return nil, fmt.Errorf("host %q is no address, and this node cannot resolve names", host)
 	}
 	addrs, err := n.env.Resolve(ctx, host)
 	if err != nil {
-		return netip.Addr{}, err
+		return nil, err
 	}
 	v4, v6 := n.families()
+	var usable []netip.Addr
 	for _, a := range addrs {
 		if a.Is4() && v4 || !a.Is4() && v6 {
-			return a, nil
+			usable = append(usable, a)
 		}
 	}
-	return netip.Addr{}, fmt.Errorf("host %q has only addresses (%v) of a family that this node does not listen on", host, addrs)
+	if len(usable) > 0 {
+		return usable, nil
+	}
+	return nil, fmt.Errorf("host %q has only addresses (%v) of a family that this node does not listen on", host, addrs)
 }
 
 // Do makes a request and waits for the response. A response that is no success
@@ -212,11 +234,9 @@ func (e *endpoint) onCall(ctx ctxActor, c *Call) {
 	}
 	c.pe = pe
 	sh.peers.Pin(pe)
-	timeout := c.req.Timeout
-	if timeout == 0 {
-		timeout = c.params.MaxTransmitWait()
+	if c.deadline == 0 {
+		e.armCall(c)
 	}
-	c.deadline = sh.after(timeout, sh.endpoint, cancelCall{c, fmt.Errorf("%w within %v", ErrTimeout, timeout)})
 	switch pe.Value.window.Acquire(c.params.NStart, sh.limits.Queue, turn{call: c}) {
 	case protocol.Admitted:
 		e.onLaunch(ctx, c)
@@ -225,13 +245,24 @@ func (e *endpoint) onCall(ctx ctxActor, c *Call) {
 	}
 }
 
+// armCall bounds the whole call, from its beginning.
+func (e *endpoint) armCall(c *Call) {
+	timeout := c.req.Timeout
+	if timeout == 0 {
+		timeout = c.params.MaxTransmitWait()
+	}
+	c.deadline = e.sh.after(timeout, e.sh.endpoint, cancelCall{c, fmt.Errorf("%w within %v", ErrTimeout, timeout)})
+}
+
 // onLaunch gives a call whose turn it is an exchange, a token and a message ID.
 func (e *endpoint) onLaunch(ctx ctxActor, c *Call) {
 	sh := e.sh
 	if c.ended {
-		// It was cancelled after its turn had come.
-		sh.unexpect(c.pe, c.params.NStart)
-		sh.peers.Unpin(c.pe)
+		// It was cancelled after its turn had come: the turn goes on.
+		if pe := sh.peers.Find(c.peer); pe != nil {
+			sh.unexpect(pe, c.params.NStart)
+			sh.peers.Unpin(pe)
+		}
 		return
 	}
 	c.holds = true
@@ -279,21 +310,23 @@ func (e *endpoint) nameToken(c *Call, s *slot) bool {
 	default:
 		for {
 			c.token = codec.TokenFromUint64(sh.rand.Uint64())
-			if sh.byToken[c.token] == nil {
+			if sh.byToken[tokenKey{c.pe.ID, c.token}] == nil {
 				break
 			}
 		}
 	}
-	if sh.byToken[c.token] != nil {
+	c.named = tokenKey{c.pe.ID, c.token}
+	if sh.byToken[c.named] != nil {
 		return false
 	}
-	sh.byToken[c.token] = s
+	sh.byToken[c.named] = s
 	return true
 }
 
 // onCancel ends a call before its time.
 func (e *endpoint) onCancel(m cancelCall) {
 	c := m.call
+	c.ending = true
 	switch {
 	case c.ended:
 	case c.slot != nil:
@@ -314,11 +347,41 @@ func (sh *shard) finish(c *Call, res *Response, err error) {
 	if c.ended {
 		return
 	}
+	if c.retarget(err) {
+		return
+	}
 	c.ended = true
 	sh.cancel(&c.deadline)
+	sh.giveBack(c)
+	c.node.dropCall(c)
+	if err != nil {
+		var ce *CodeError
+		if !errors.As(err, &ce) {
+			err = &RequestError{Method: c.req.Method, URI: c.req.URI, Peer: c.peer, Err: err}
+		}
+	}
+	sh.callback(c, res, err)
+	sh.checkDrained()
+}
+
+// retarget tries the next address of the host where the network said that this
+// one cannot be reached: a name often has one of each family, and the peer
+// listens on one only.
+func (c *Call) retarget(err error) bool {
+	if len(c.others) == 0 || !errors.Is(err, ErrUnreachable) || c.ending {
+		return false
+	}
+	c.sh.giveBack(c)
+	c.nextAddress()
+	c.sh.post(c.sh.endpoint, c)
+	return true
+}
+
+// giveBack gives back what a call holds: its exchange and its turn.
+func (sh *shard) giveBack(c *Call) {
 	if c.slot != nil {
-		if sh.byToken[c.token] == c.slot {
-			delete(sh.byToken, c.token)
+		if sh.byToken[c.named] == c.slot {
+			delete(sh.byToken, c.named)
 		}
 		sh.release(c.slot)
 		c.slot = nil
@@ -329,16 +392,8 @@ func (sh *shard) finish(c *Call, res *Response, err error) {
 	}
 	if c.pe != nil {
 		sh.peers.Unpin(c.pe)
+		c.pe = nil
 	}
-	c.node.dropCall(c)
-	if err != nil {
-		var ce *CodeError
-		if !errors.As(err, &ce) {
-			err = &RequestError{Method: c.req.Method, URI: c.req.URI, Peer: c.peer, Err: err}
-		}
-	}
-	sh.callback(c, res, err)
-	sh.checkDrained()
 }
 
 // callback tells the caller. A caller's panic is his own: it is logged, and the

@@ -25,6 +25,8 @@ func (e *endpoint) Receive(ctx actor.Context) {
 		e.onBatch(ctx, m)
 	case *Call:
 		e.onCall(ctx, m)
+	case resolved:
+		e.onResolved(ctx, m)
 	case launch:
 		e.onLaunch(ctx, m.call)
 	case cancelCall:
@@ -305,8 +307,7 @@ func (e *endpoint) onResponse(now netio.Instant, p netio.Peer, in *incoming) boo
 	if pe := sh.peers.Find(p); pe != nil {
 		in.peer = pe
 		in.key = protocol.MakeDedupKey(pe.ID, in.msg.MessageID)
-		s := sh.byToken[in.msg.Token]
-		if s != nil && s.call.peer == p {
+		if s := sh.byToken[tokenKey{pe.ID, in.msg.Token}]; s != nil {
 			lifetime := sh.node.nonLifetime
 			if con {
 				lifetime = sh.node.exchangeLifetime
@@ -368,7 +369,11 @@ func (e *endpoint) deliver(s *slot, in *incoming) bool {
 
 // failCall ends the call that waits for a response with this token.
 func (e *endpoint) failCall(p netio.Peer, t codec.Token, err error) {
-	if s := e.sh.byToken[t]; s != nil && s.call.peer == p {
+	pe := e.sh.peers.Find(p)
+	if pe == nil {
+		return
+	}
+	if s := e.sh.byToken[tokenKey{pe.ID, t}]; s != nil {
 		e.sh.post(s.pid, abort{s.gen, err})
 	}
 }

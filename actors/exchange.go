@@ -161,6 +161,10 @@ func (in *incoming) response() codec.Message {
 			m.Code = codec.Changed
 		}
 	}
+	if !m.Code.IsResponse() {
+		in.sh.node.log.Error("actors: a handler returned a code that is no response", "path", in.req.Path(), "code", m.Code)
+		return *internalError(&m)
+	}
 	return m
 }
 

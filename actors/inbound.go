@@ -150,6 +150,12 @@ func replyTo(d *netio.Datagram) to {
 
 // Messages between the actors of a node.
 type (
+	// resolved: the host of a call has these addresses.
+	resolved struct {
+		call  *Call
+		uri   codec.URI
+		addrs []netip.Addr
+	}
 	// launch: the call's turn in its peer's window has come.
 	launch struct{ call *Call }
 	// proceed: the turn of an exchange's separate response has come.

@@ -59,16 +59,17 @@ func (r *resource) Receive(ctx actor.Context) {
 
 func (r *resource) onStarted(ctx actor.Context) {
 	r.self = ctx.Self()
-	if r.route.failure != nil && r.route.resource.OnRestart != nil {
-		defer func() {
-			if p := recover(); p != nil {
-				r.panics = append(r.panics, p)
-			}
-		}()
-		reason := r.route.failure
-		r.route.failure = nil
-		r.route.resource.OnRestart(reason)
+	reason := r.route.failure
+	r.route.failure = nil
+	if reason == nil || r.route.resource.OnRestart == nil || r.route.failed.Load() {
+		return
 	}
+	defer func() {
+		if p := recover(); p != nil {
+			r.panics = append(r.panics, p)
+		}
+	}()
+	r.route.resource.OnRestart(reason)
 }
 
 func (r *resource) onCalls(b *callBatch) {

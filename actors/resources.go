@@ -28,6 +28,10 @@ func (r *resources) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *callBatch:
 		r.onFirstCalls(ctx, m)
+	case *actor.Restarting:
+		for _, route := range r.node.router.Load().routes {
+			route.pid = nil // its actor is being stopped with this one
+		}
 	case removed:
 		r.onRemoved(ctx, m.route)
 	}

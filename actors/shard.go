@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"strconv"
 	"sync"
@@ -13,6 +14,9 @@ import (
 	"github.com/coap2/coap2/codec"
 	"github.com/coap2/coap2/netio"
 )
+
+// maxDatagram is the most that a UDP datagram over IPv4 holds.
+const maxDatagram = 65507
 
 // shard is the plain state that a node's goroutine keeps for one transport: the
 // machines of the message layer, the pool of exchanges, and what waits to be
@@ -38,7 +42,7 @@ type shard struct {
 
 	slots       []*slot
 	free        []*slot
-	byToken     map[codec.Token]*slot
+	byToken     map[tokenKey]*slot
 	byMID       map[protocol.DedupKey]*slot // own messages that await ACK or RST
 	serving     int                         // slots that serve a request
 	open        atomic.Int64                // own calls, from Go to their end
@@ -75,6 +79,13 @@ type turn struct {
 	gen  uint32
 }
 
+// tokenKey finds the call that a response is for: tokens belong to a pair of
+// endpoints (RFC 7252 §5.3.1).
+type tokenKey struct {
+	peer  uint64 // peerEntry.ID
+	token codec.Token
+}
+
 // slot is an exchange's place in the pool. The generation tells a message meant
 // for an earlier use from one for the present.
 type slot struct {
@@ -100,7 +111,7 @@ type timer struct {
 func newShard(n *Node) *shard {
 	sh := &shard{
 		node: n, env: n.env, loop: &n.loop, params: n.params, limits: n.limits,
-		byToken: map[codec.Token]*slot{}, byMID: map[protocol.DedupKey]*slot{},
+		byToken: map[tokenKey]*slot{}, byMID: map[protocol.DedupKey]*slot{},
 		rand: n.env.Rand(n.id, "shard"),
 	}
 	sh.out.sh = sh
@@ -294,6 +305,11 @@ func (sh *shard) checkDrained() {
 // send encodes m and queues it. What cannot be encoded is logged: it is a
 // handler's doing, or ours.
 func (sh *shard) send(m *codec.Message, dst to, note string) ([]byte, error) {
+	if n := m.EncodedLen(); n > maxDatagram {
+		err := fmt.Errorf("a message of %d bytes does not fit into a datagram", n)
+		sh.node.log.Error("actors: a message could not be sent", "peer", dst.peer, "error", err)
+		return nil, err
+	}
 	data, err := sh.out.encode(m, dst)
 	if err != nil {
 		sh.node.log.Error("actors: a message could not be encoded", "peer", dst.peer, "error", err)
@@ -321,7 +337,14 @@ func (sh *shard) sendEmpty(t codec.Type, mid uint16, dst to) {
 }
 
 func (sh *shard) tap(d Direction, peer netio.Peer, m *codec.Message, data []byte, note string) {
-	if sh.node.cfg.Tap != nil {
-		sh.node.cfg.Tap(TapEvent{At: sh.now(), Direction: d, Peer: peer, Message: m, Data: data, Note: note})
+	if sh.node.cfg.Tap == nil {
+		return
 	}
+	defer func() {
+		if r := recover(); r != nil {
+			sh.stats.panics.Add(1)
+			sh.node.log.Error("actors: Config.Tap panicked", "panic", r)
+		}
+	}()
+	sh.node.cfg.Tap(TapEvent{At: sh.now(), Direction: d, Peer: peer, Message: m, Data: data, Note: note})
 }

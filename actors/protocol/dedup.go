@@ -197,25 +197,25 @@ func (d *Dedup) Admit(now netio.Instant, key DedupKey, class DedupClass, lifetim
 		switch {
 		case now >= e.expire:
 			d.dropIdem(h, e)
-		case e.flags&entryAnswered == 0:
+		case !e.has(entryAnswered):
 			d.hits++
 			return InProgress, nil
 		case d.idem.answers.holds(e.pos):
 			d.hits++
-			return Answered, d.idem.answers.at(e.pos, int(e.size))
+			return Answered, d.idem.answers.at(e.pos, e.size())
 		default: // overwritten
 			d.evicted++
 			d.dropIdem(h, e)
 		}
 	} else if d.moved > 0 {
-		if e := d.kept.find(h, key); e != nil && e.flags&entryMoved != 0 && now < e.expire {
+		if e := d.kept.find(h, key); e != nil && e.has(entryMoved) && now < e.expire {
 			return d.repeatKept(e)
 		}
 	}
 	for !d.room(&d.idem, now) {
 		d.evictOldest(now)
 	}
-	d.idem.insert(h, dedupEntry{key: key, expire: expiry(now, lifetime)})
+	d.idem.insert(h, dedupEntry{key: key, expire: expiry(now, lifetime), pos: d.idem.answers.end})
 	return New, nil
 }
 
@@ -236,16 +236,16 @@ func (d *Dedup) admitKept(now netio.Instant, h uint32, key DedupKey, lifetime ti
 		d.dropIdem(h, e)
 	}
 	d.reserved++
-	d.kept.insert(h, dedupEntry{key: key, expire: expiry(now, lifetime), flags: entryReserved})
+	d.kept.insert(h, dedupEntry{key: key, expire: expiry(now, lifetime), pos: d.kept.answers.end, sizeFlags: entryReserved})
 	return New, nil
 }
 
 func (d *Dedup) repeatKept(e *dedupEntry) (Seen, []byte) {
 	d.hits++
-	if e.flags&entryAnswered == 0 {
+	if !e.has(entryAnswered) {
 		return InProgress, nil
 	}
-	return Answered, d.kept.answers.at(e.pos+recordUnit, int(e.size))
+	return Answered, d.kept.answers.at(e.pos+recordUnit, e.size())
 }
 
 func expiry(now netio.Instant, lifetime time.Duration) netio.Instant {
@@ -283,8 +283,10 @@ func (d *Dedup) Answer(now netio.Instant, key DedupKey, answer []byte) bool {
 
 func (d *Dedup) answerIdem(now netio.Instant, h uint32, e *dedupEntry, answer []byte) bool {
 	r := &d.idem.answers
-	had := e.flags&entryAnswered != 0 && r.holds(e.pos)
-	if !had || len(answer) > int(e.size) {
+	had := e.has(entryAnswered) && r.holds(e.pos)
+	if !had || len(answer) > e.size() {
+		// No entry that is left has an answer before this.
+		r.low = max(r.low, d.idem.oldest().mark())
 		pos, ok := r.claim(len(answer), true)
 		if !ok {
 			d.refused++
@@ -294,15 +296,14 @@ func (d *Dedup) answerIdem(now netio.Instant, h uint32, e *dedupEntry, answer []
 			}
 			return false
 		}
-		e.pos = pos
-		e.flags |= entryAnswered
+		e.answerAt(pos)
 	}
-	e.size = uint32(copy(r.at(e.pos, len(answer)), answer))
+	e.setSize(copy(r.at(e.pos, len(answer)), answer))
 	// Entries whose answers have just been overwritten go at once: they would
 	// only take the places of others.
 	for d.idem.first != d.idem.end {
 		f := d.idem.oldest()
-		if f.flags&entryDead == 0 && (f.flags&entryAnswered == 0 || r.holds(f.pos)) {
+		if !f.has(entryDead) && (!f.has(entryAnswered) || r.holds(f.pos)) {
 			break
 		}
 		d.evictOldest(now)
@@ -312,20 +313,19 @@ func (d *Dedup) answerIdem(now netio.Instant, h uint32, e *dedupEntry, answer []
 
 func (d *Dedup) answerKept(now netio.Instant, e *dedupEntry, answer []byte) bool {
 	r := &d.kept.answers
-	if e.flags&entryAnswered != 0 && roundRecord(len(answer)) <= roundRecord(int(e.size)) {
-		e.size = uint32(copy(r.at(e.pos+recordUnit, len(answer)), answer))
+	if e.has(entryAnswered) && roundRecord(len(answer)) <= roundRecord(e.size()) {
+		e.setSize(copy(r.at(e.pos+recordUnit, len(answer)), answer))
 		return true
 	}
-	entitled := e.flags&entryReserved != 0
+	entitled := e.has(entryReserved)
 	d.unreserve(e)
 	pos, ok := d.claimKept(now, e.key, len(answer), entitled)
 	if !ok {
 		d.refused++
 		return false
 	}
-	e.pos = pos
-	e.flags |= entryAnswered
-	e.size = uint32(copy(r.at(pos+recordUnit, len(answer)), answer))
+	e.answerAt(pos)
+	e.setSize(copy(r.at(pos+recordUnit, len(answer)), answer))
 	return true
 }
 
@@ -341,7 +341,7 @@ func (d *Dedup) Keep(now netio.Instant, key DedupKey) bool {
 		k := d.kept.find(h, key)
 		return k != nil && now < k.expire
 	}
-	answered := e.flags&entryAnswered != 0
+	answered := e.has(entryAnswered)
 	if now >= e.expire || answered && !d.idem.answers.holds(e.pos) {
 		if now < e.expire {
 			d.evicted++
@@ -356,21 +356,21 @@ func (d *Dedup) Keep(now netio.Instant, key DedupKey) bool {
 		d.refused++
 		return false
 	}
-	m := dedupEntry{key: key, expire: e.expire, size: e.size, flags: e.flags | entryMoved}
+	m := dedupEntry{key: key, expire: e.expire, pos: d.kept.answers.end, sizeFlags: e.sizeFlags | entryMoved}
 	if answered {
-		pos, ok := d.claimKept(now, key, int(e.size), false)
+		pos, ok := d.claimKept(now, key, e.size(), false)
 		if !ok {
 			d.refused++
 			return false
 		}
-		copy(d.kept.answers.at(pos+recordUnit, int(e.size)), d.idem.answers.at(e.pos, int(e.size)))
-		m.pos = pos
+		copy(d.kept.answers.at(pos+recordUnit, e.size()), d.idem.answers.at(e.pos, e.size()))
+		m.answerAt(pos)
 	} else {
 		if !d.keptSpace(now, 0, d.reserved+1) {
 			d.refused++
 			return false
 		}
-		m.flags |= entryReserved
+		m.sizeFlags |= entryReserved
 		d.reserved++
 	}
 	d.dropIdem(h, e)

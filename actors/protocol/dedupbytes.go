@@ -38,18 +38,10 @@ func (r *byteRing) held() int { return int(r.end - max(r.low, r.floor)) }
 // clear says that nothing in the ring is needed any more.
 func (r *byteRing) clear() { r.low = r.end }
 
-// expire says that an entry is over, the oldest there is. Younger ones may have
-// been answered before it, and are still there until they are overwritten.
-func (r *byteRing) expire(e *dedupEntry) {
-	if e.flags&entryAnswered != 0 {
-		r.low = max(r.low, e.pos+uint64(e.size))
-	}
-}
-
 // claim finds a place for n bytes. It grows the ring if it must and may, and
 // then overwrites the oldest bytes if it may; else ok is false.
 func (r *byteRing) claim(n int, overwrite bool) (pos uint64, ok bool) {
-	if n > r.max {
+	if n > min(r.max, maxAnswerLen) {
 		return 0, false
 	}
 	for {
@@ -161,7 +153,7 @@ func (d *Dedup) reclaim() {
 		h := r.at(r.low, recordUnit)
 		if binary.LittleEndian.Uint32(h[12:]) != recordPad {
 			key := DedupKey(binary.LittleEndian.Uint64(h))
-			if e := d.kept.find(hashKey(&d.secret, key), key); e != nil && e.flags&entryAnswered != 0 && e.pos == r.low {
+			if e := d.kept.find(hashKey(&d.secret, key), key); e != nil && e.has(entryAnswered) && e.pos == r.low {
 				return
 			}
 		}

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"math"
 	"math/bits"
 	"unsafe"
 
@@ -37,10 +38,21 @@ type dedupTable struct {
 type dedupEntry struct {
 	key    DedupKey
 	expire netio.Instant
-	pos    uint64 // where in the byte ring the answer (kept: its record) begins
-	size   uint32
-	flags  uint32
+	// pos is where in the byte ring the answer (kept: its record) begins.
+	// Before there is one it is the end of the ring at the time of admission.
+	pos uint64
+	// lag is how far pos is from that end: no entry that is younger has an
+	// answer before pos - lag.
+	lag       uint32
+	sizeFlags uint32 // length of the answer << flagBits | flags
 }
+
+// flagBits: entry flags; the 28 bits that are left for the length suffice for
+// any datagram.
+const (
+	flagBits     = 4
+	maxAnswerLen = 1<<(32-flagBits) - 1
+)
 
 const (
 	entryDead     = 1 << iota // removed; its place in the ring is not free yet
@@ -48,6 +60,26 @@ const (
 	entryReserved             // counts in Dedup.reserved
 	entryMoved                // came by Keep
 )
+
+func (e *dedupEntry) has(flag uint32) bool { return e.sizeFlags&flag != 0 }
+
+func (e *dedupEntry) size() int { return int(e.sizeFlags >> flagBits) }
+
+func (e *dedupEntry) setSize(n int) {
+	e.sizeFlags = uint32(n)<<flagBits | e.sizeFlags&(1<<flagBits-1)
+}
+
+// answerAt says that the answer lies at pos, which is never before the end of
+// the ring at the time of admission.
+func (e *dedupEntry) answerAt(pos uint64) {
+	e.lag = uint32(min(pos-e.mark(), math.MaxUint32))
+	e.pos = pos
+	e.sizeFlags |= entryAnswered
+}
+
+// mark returns the end of the byte ring at the time of admission, or a later
+// position if that was more than 4 GiB ago, more than a ring can hold.
+func (e *dedupEntry) mark() uint64 { return e.pos - uint64(e.lag) }
 
 // firstEntries is the length of the first ring.
 const firstEntries = 4
@@ -114,11 +146,11 @@ func (t *dedupTable) remove(h uint32, e *dedupEntry) {
 		}
 	}
 	t.slots[p&mask] = 0
-	e.flags |= entryDead
+	e.sizeFlags |= entryDead
 	t.live--
 	// Places at the young end are free at once: a request that is shed right
 	// after it was admitted leaves no trace.
-	for t.end != t.first && t.entries[int(t.end-1)&(len(t.entries)-1)].flags&entryDead != 0 {
+	for t.end != t.first && t.entries[int(t.end-1)&(len(t.entries)-1)].has(entryDead) {
 		t.end--
 	}
 	if t.live == 0 {
@@ -139,7 +171,7 @@ func (t *dedupTable) makeRoom() bool {
 		// been paid for by as many removals.
 		w := t.first
 		for i := t.first; i != t.end; i++ {
-			if e := &t.entries[int(i)&(n-1)]; e.flags&entryDead == 0 {
+			if e := &t.entries[int(i)&(n-1)]; !e.has(entryDead) {
 				t.entries[int(w)&(n-1)] = *e
 				w++
 			}
@@ -158,7 +190,7 @@ func (t *dedupTable) makeRoom() bool {
 		return false
 	}
 	for i := t.first; i != t.end; i++ {
-		if e := &t.entries[int(i)&(len(t.entries)-1)]; e.flags&entryDead == 0 {
+		if e := &t.entries[int(i)&(len(t.entries)-1)]; !e.has(entryDead) {
 			t.index(hashKey(t.secret, e.key), uint32(i))
 		}
 	}
@@ -188,7 +220,7 @@ func (d *Dedup) dropExpired(t *dedupTable, now netio.Instant) bool {
 		return false
 	}
 	e := t.oldest()
-	if e.flags&entryDead != 0 {
+	if e.has(entryDead) {
 		t.first++
 		return true
 	}
@@ -196,7 +228,6 @@ func (d *Dedup) dropExpired(t *dedupTable, now netio.Instant) bool {
 		return false
 	}
 	if t == &d.idem {
-		t.answers.expire(e)
 		d.dropIdem(hashKey(&d.secret, e.key), e)
 	} else {
 		d.dropKept(hashKey(&d.secret, e.key), e)
@@ -212,11 +243,10 @@ func (d *Dedup) dropExpired(t *dedupTable, now netio.Instant) bool {
 func (d *Dedup) evictOldest(now netio.Instant) {
 	t := &d.idem
 	e := t.oldest()
-	if e.flags&entryDead == 0 {
+	if !e.has(entryDead) {
 		if now < e.expire {
 			d.evicted++
 		}
-		t.answers.expire(e)
 		d.dropIdem(hashKey(&d.secret, e.key), e)
 	}
 	if t.first != t.end {
@@ -228,15 +258,15 @@ func (d *Dedup) dropIdem(h uint32, e *dedupEntry) { d.idem.remove(h, e) }
 
 func (d *Dedup) dropKept(h uint32, e *dedupEntry) {
 	d.unreserve(e)
-	if e.flags&entryMoved != 0 {
+	if e.has(entryMoved) {
 		d.moved--
 	}
 	d.kept.remove(h, e)
 }
 
 func (d *Dedup) unreserve(e *dedupEntry) {
-	if e.flags&entryReserved != 0 {
-		e.flags &^= entryReserved
+	if e.has(entryReserved) {
+		e.sizeFlags &^= entryReserved
 		d.reserved--
 	}
 }
