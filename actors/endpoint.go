@@ -16,6 +16,7 @@ import (
 type endpoint struct {
 	sh      *shard
 	touched []*Route // with pending calls of the batch being read
+	msg     codec.Message
 }
 
 // Receive implements actor.Actor.
@@ -246,7 +247,8 @@ func (e *endpoint) shed(in *incoming, why string) bool {
 func (e *endpoint) refuse(in *incoming, code codec.Code, diagnostic string) bool {
 	sh := e.sh
 	if !in.group {
-		m := codec.Message{Type: codec.ACK, Code: code, MessageID: in.msg.MessageID, Token: in.msg.Token, Payload: []byte(diagnostic)}
+		m := &e.msg
+		*m = codec.Message{Type: codec.ACK, Code: code, MessageID: in.msg.MessageID, Token: in.msg.Token, Payload: []byte(diagnostic)}
 		if in.msg.Type == codec.NON {
 			pe := in.peer
 			if pe == nil {
@@ -256,7 +258,7 @@ func (e *endpoint) refuse(in *incoming, code codec.Code, diagnostic string) bool
 			}
 			m.Type, m.MessageID = codec.NON, sh.nonMID(pe)
 		}
-		data, err := sh.send(&m, in.dst, "")
+		data, err := sh.send(m, in.dst, "")
 		if err == nil && in.key != 0 {
 			sh.dedup.Answer(sh.now(), in.key, data)
 		}

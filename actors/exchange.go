@@ -20,7 +20,8 @@ type exchange struct {
 	slot *slot
 
 	tx     protocol.Transmission
-	buf    []byte // the encoded CON message, for retransmissions
+	msg    codec.Message // the answer being sent; here so that it costs no allocation
+	buf    []byte        // the encoded CON message, for retransmissions
 	params *protocol.Params
 	dst    to
 	peer   *peerEntry
@@ -110,29 +111,31 @@ func (x *exchange) onAnswer(in *incoming) {
 	sh.cancel(&x.slot.first)
 	sh.cancel(&x.slot.second)
 	in.answered = true
-	m := in.response()
+	m := &x.msg
+	in.response(m)
 	switch {
 	case in.group:
-		x.answerGroup(in, &m)
+		x.answerGroup(in, m)
 	case in.msg.Type == codec.NON:
 		m.Type, m.MessageID = codec.NON, sh.nonMID(in.peer)
-		if _, err := sh.send(&m, in.dst, ""); err != nil {
-			_, _ = sh.send(internalError(&m), in.dst, "")
+		if _, err := sh.send(m, in.dst, ""); err != nil {
+			_, _ = sh.send(internalError(m), in.dst, "")
 		}
 		sh.served(x.slot)
 	case !in.acked:
 		m.Type, m.MessageID = codec.ACK, in.msg.MessageID
-		data, err := sh.send(&m, in.dst, "")
+		data, err := sh.send(m, in.dst, "")
 		if err != nil {
-			data, err = sh.send(internalError(&m), in.dst, "")
+			data, err = sh.send(internalError(m), in.dst, "")
 		}
 		if err == nil {
 			sh.dedup.Answer(sh.now(), in.key, data)
 		}
 		sh.served(x.slot)
 	default:
-		x.answerSeparately(in, &m)
+		x.answerSeparately(in, m)
 	}
+	m.Options, m.Payload = nil, nil
 }
 
 // internalError turns a response that cannot be encoded into 5.00.
@@ -141,12 +144,12 @@ func internalError(m *codec.Message) *codec.Message {
 	return m
 }
 
-// response makes the message from what a handler returned.
-func (in *incoming) response() codec.Message {
-	m := codec.Message{Token: in.msg.Token}
+// response fills the message from what a handler returned.
+func (in *incoming) response(m *codec.Message) {
+	*m = codec.Message{Token: in.msg.Token}
 	if in.err != nil {
 		m.Code, m.Options, m.Payload = in.errorResponse()
-		return m
+		return
 	}
 	if in.res != nil {
 		m.Code, m.Options, m.Payload = in.res.Code, in.res.Options, in.res.Payload
@@ -163,9 +166,8 @@ func (in *incoming) response() codec.Message {
 	}
 	if !m.Code.IsResponse() {
 		in.sh.node.log.Error("actors: a handler returned a code that is no response", "path", in.req.Path(), "code", m.Code)
-		return *internalError(&m)
+		internalError(m)
 	}
-	return m
 }
 
 // acknowledge sends the empty ACK: the response will come separately.

@@ -85,6 +85,11 @@ func limitOf(n OptionNumber) limit {
 	return limit{}
 }
 
+// allows reports whether the limit is known and kept by a value of that size.
+func (l *limit) allows(size int, repeated bool) bool {
+	return l.known && size >= int(l.min) && size <= int(l.max) && !(l.once && repeated)
+}
+
 // Check returns nil if all critical options can be processed, else the first
 // one that is not understood, has a length outside its range, or occurs more
 // often than it may (RFC 7252 §5.4.1, 5.4.3, 5.4.5). Elective options are never
@@ -97,29 +102,37 @@ func limitOf(n OptionNumber) limit {
 // The result is a pointer, not an error, so that it can be compared with nil;
 // convert it only where it is not nil.
 func (o Options) Check(understood func(OptionNumber) bool) *OptionError {
+	prev := -1
 	for i := range o {
 		n := o[i].Number
+		repeated := int(n) == prev
+		prev = int(n)
 		if !n.Critical() {
 			continue
 		}
-		l := limitOf(n)
-		if understood == nil {
-			if !l.known {
-				return &OptionError{n, ReasonUnknown, len(o[i].Value)}
-			}
-		} else if !understood(n) {
-			return &OptionError{n, ReasonUnknown, len(o[i].Value)}
+		// The common case inline; everything else is sorted out below.
+		if int(n) < len(limits) && limits[n].allows(len(o[i].Value), repeated) && (understood == nil || understood(n)) {
+			continue
 		}
-		if l.known {
-			if size := len(o[i].Value); size < int(l.min) || size > int(l.max) {
-				return &OptionError{n, ReasonLength, size}
-			}
-			if l.once && i > 0 && o[i-1].Number == n {
-				return &OptionError{n, ReasonRepeated, len(o[i].Value)}
-			}
+		if err := o[i].check(understood, repeated); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func (o *Option) check(understood func(OptionNumber) bool, repeated bool) *OptionError {
+	l := limitOf(o.Number)
+	size := len(o.Value)
+	switch {
+	case understood == nil && !l.known, understood != nil && !understood(o.Number):
+		return &OptionError{o.Number, ReasonUnknown, size}
+	case !l.known, l.allows(size, repeated):
+		return nil
+	case l.allows(size, false):
+		return &OptionError{o.Number, ReasonRepeated, size}
+	}
+	return &OptionError{o.Number, ReasonLength, size}
 }
 
 // DropIgnored removes, in place, the elective options of the registry that a
@@ -128,8 +141,15 @@ func (o Options) Check(understood func(OptionNumber) bool) *OptionError {
 // 7252 §5.4.5). Options that are not in the registry stay. o must be in order,
 // as Parse leaves it.
 func (o Options) DropIgnored() Options {
+	prev := -1
 	for i := range o {
-		if o[i].ignored(i > 0 && o[i-1].Number == o[i].Number) {
+		n := o[i].Number
+		repeated := int(n) == prev
+		prev = int(n)
+		if n.Critical() || int(n) < len(limits) && limits[n].allows(len(o[i].Value), repeated) {
+			continue
+		}
+		if o[i].ignored(repeated) {
 			return o.dropIgnored(i)
 		}
 	}
@@ -159,5 +179,5 @@ func (o *Option) ignored(repeated bool) bool {
 		return false
 	}
 	l := limitOf(o.Number)
-	return l.known && (len(o.Value) < int(l.min) || len(o.Value) > int(l.max) || l.once && repeated)
+	return l.known && !l.allows(len(o.Value), repeated)
 }

@@ -46,7 +46,10 @@ func (o *Option) appendValue(dst []byte, max int) []byte {
 	case kind == KindString:
 		return appendWord(dst, o.Value, max)
 	case kind == KindAny && len(o.Value) > 0 && Printable(o.Value):
-		return appendWord(dst, o.Value, max)
+		// Text that looks like hexadecimal would be taken for it.
+		if _, hex := cutHexPrefix(string(o.Value)); !hex {
+			return appendWord(dst, o.Value, max)
+		}
 	case kind == KindUint && isUint:
 		return strconv.AppendUint(dst, v, 10)
 	case kind == KindFormat && isUint:

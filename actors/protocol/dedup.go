@@ -193,51 +193,62 @@ func (d *Dedup) Admit(now netio.Instant, key DedupKey, class DedupClass, lifetim
 	if class == Kept {
 		return d.admitKept(now, h, key, lifetime)
 	}
-	if e := d.idem.find(h, key); e != nil {
+	e, slot := d.liveIdem(now, h, key)
+	if e != nil {
 		switch {
-		case now >= e.expire:
-			d.dropIdem(h, e)
 		case !e.has(entryAnswered):
 			d.hits++
 			return InProgress, nil
 		case d.idem.answers.holds(e.pos):
 			d.hits++
 			return Answered, d.idem.answers.at(e.pos, e.size())
-		default: // overwritten
-			d.evicted++
-			d.dropIdem(h, e)
 		}
+		// Its answer has been overwritten.
+		d.evicted++
+		d.idem.remove(e, slot)
+		_, slot = d.idem.find(h, key)
 	} else if d.moved > 0 {
-		if e := d.kept.find(h, key); e != nil && e.has(entryMoved) && now < e.expire {
+		if e, _ := d.liveKept(now, h, key); e != nil && e.has(entryMoved) {
 			return d.repeatKept(e)
 		}
 	}
-	for !d.room(&d.idem, now) {
-		d.evictOldest(now)
-	}
-	d.idem.insert(h, dedupEntry{key: key, expire: expiry(now, lifetime), pos: d.idem.answers.end})
+	d.insert(&d.idem, now, h, slot, dedupEntry{key: key, expire: expiry(now, lifetime), pos: d.idem.answers.end}, true)
 	return New, nil
 }
 
 func (d *Dedup) admitKept(now netio.Instant, h uint32, key DedupKey, lifetime time.Duration) (Seen, []byte) {
-	if e := d.kept.find(h, key); e != nil {
-		if now < e.expire {
-			return d.repeatKept(e)
-		}
-		d.dropKept(h, e)
+	if e, _ := d.liveKept(now, h, key); e != nil {
+		return d.repeatKept(e)
 	}
-	if !d.room(&d.kept, now) || !d.keptSpace(now, 0, d.reserved+1) {
+	if !d.keptSpace(now, 0, d.reserved+1) || !d.insertKept(now, h, dedupEntry{
+		key: key, expire: expiry(now, lifetime), pos: d.kept.answers.end, sizeFlags: entryReserved,
+	}) {
 		d.refused++
 		return Full, nil
 	}
 	// The peer has used a message ID again too soon: the later request is the
 	// one whose answer will come.
-	if e := d.idem.find(h, key); e != nil {
-		d.dropIdem(h, e)
+	if e, slot := d.idem.find(h, key); e != nil {
+		d.idem.remove(e, slot)
 	}
-	d.reserved++
-	d.kept.insert(h, dedupEntry{key: key, expire: expiry(now, lifetime), pos: d.kept.answers.end, sizeFlags: entryReserved})
 	return New, nil
+}
+
+// insertKept adds an entry to the kept table and counts it, if there is a
+// place.
+func (d *Dedup) insertKept(now netio.Instant, h uint32, e dedupEntry) bool {
+	if e.has(entryReserved) {
+		d.reserved++
+	}
+	if e.has(entryMoved) {
+		d.moved++
+	}
+	_, slot := d.kept.find(h, e.key)
+	if !d.insert(&d.kept, now, h, slot, e, false) {
+		d.uncount(&e)
+		return false
+	}
+	return true
 }
 
 func (d *Dedup) repeatKept(e *dedupEntry) (Seen, []byte) {
@@ -264,24 +275,16 @@ func expiry(now netio.Instant, lifetime time.Duration) netio.Instant {
 // ignored.
 func (d *Dedup) Answer(now netio.Instant, key DedupKey, answer []byte) bool {
 	h := hashKey(&d.secret, key)
-	if e := d.idem.find(h, key); e != nil {
-		if now >= e.expire {
-			d.dropIdem(h, e)
-			return false
-		}
-		return d.answerIdem(now, h, e, answer)
+	if e, slot := d.liveIdem(now, h, key); e != nil {
+		return d.answerIdem(now, e, slot, answer)
 	}
-	if e := d.kept.find(h, key); e != nil {
-		if now >= e.expire {
-			d.dropKept(h, e)
-			return false
-		}
+	if e, _ := d.liveKept(now, h, key); e != nil {
 		return d.answerKept(now, e, answer)
 	}
 	return false
 }
 
-func (d *Dedup) answerIdem(now netio.Instant, h uint32, e *dedupEntry, answer []byte) bool {
+func (d *Dedup) answerIdem(now netio.Instant, e *dedupEntry, slot int, answer []byte) bool {
 	r := &d.idem.answers
 	had := e.has(entryAnswered) && r.holds(e.pos)
 	if !had || len(answer) > e.size() {
@@ -292,7 +295,7 @@ func (d *Dedup) answerIdem(now netio.Instant, h uint32, e *dedupEntry, answer []
 			d.refused++
 			if !had {
 				d.evicted++
-				d.dropIdem(h, e)
+				d.idem.remove(e, slot)
 			}
 			return false
 		}
@@ -306,7 +309,7 @@ func (d *Dedup) answerIdem(now netio.Instant, h uint32, e *dedupEntry, answer []
 		if !f.has(entryDead) && (!f.has(entryAnswered) || r.holds(f.pos)) {
 			break
 		}
-		d.evictOldest(now)
+		d.dropOldest(&d.idem, now)
 	}
 	return true
 }
@@ -336,25 +339,19 @@ func (d *Dedup) answerKept(now netio.Instant, e *dedupEntry, answer []byte) bool
 // no room.
 func (d *Dedup) Keep(now netio.Instant, key DedupKey) bool {
 	h := hashKey(&d.secret, key)
-	e := d.idem.find(h, key)
+	e, slot := d.liveIdem(now, h, key)
 	if e == nil {
-		k := d.kept.find(h, key)
-		return k != nil && now < k.expire
+		k, _ := d.liveKept(now, h, key)
+		return k != nil
 	}
 	answered := e.has(entryAnswered)
-	if now >= e.expire || answered && !d.idem.answers.holds(e.pos) {
-		if now < e.expire {
-			d.evicted++
-		}
-		d.dropIdem(h, e)
+	if answered && !d.idem.answers.holds(e.pos) {
+		d.evicted++
+		d.idem.remove(e, slot)
 		return false
 	}
-	if k := d.kept.find(h, key); k != nil {
-		d.dropKept(h, k) // an older request with the same message ID
-	}
-	if !d.room(&d.kept, now) {
-		d.refused++
-		return false
+	if k, slot := d.kept.find(h, key); k != nil {
+		d.removeKept(k, slot) // an older request with the same message ID
 	}
 	m := dedupEntry{key: key, expire: e.expire, pos: d.kept.answers.end, sizeFlags: e.sizeFlags | entryMoved}
 	if answered {
@@ -371,11 +368,12 @@ func (d *Dedup) Keep(now netio.Instant, key DedupKey) bool {
 			return false
 		}
 		m.sizeFlags |= entryReserved
-		d.reserved++
 	}
-	d.dropIdem(h, e)
-	d.moved++
-	d.kept.insert(h, m)
+	if !d.insertKept(now, h, m) {
+		d.refused++ // the record that was claimed is freed as one without an entry
+		return false
+	}
+	d.idem.remove(e, slot)
 	return true
 }
 
@@ -383,11 +381,11 @@ func (d *Dedup) Keep(now netio.Instant, key DedupKey) bool {
 // it deserves another try.
 func (d *Dedup) Forget(key DedupKey) {
 	h := hashKey(&d.secret, key)
-	if e := d.idem.find(h, key); e != nil {
-		d.dropIdem(h, e)
+	if e, slot := d.idem.find(h, key); e != nil {
+		d.idem.remove(e, slot)
 	}
-	if e := d.kept.find(h, key); e != nil {
-		d.dropKept(h, e)
+	if e, slot := d.kept.find(h, key); e != nil {
+		d.removeKept(e, slot)
 	}
 }
 

@@ -111,7 +111,8 @@ func (d *Dedup) keptSpace(now netio.Instant, n, reserved int) bool {
 	if int(r.end-r.low)+need <= r.max {
 		return true
 	}
-	for d.dropExpired(&d.kept, now) {
+	for d.kept.over(now) {
+		d.dropOldest(&d.kept, now)
 	}
 	d.reclaim()
 	return int(r.end-r.low)+need <= r.max
@@ -153,7 +154,7 @@ func (d *Dedup) reclaim() {
 		h := r.at(r.low, recordUnit)
 		if binary.LittleEndian.Uint32(h[12:]) != recordPad {
 			key := DedupKey(binary.LittleEndian.Uint64(h))
-			if e := d.kept.find(hashKey(&d.secret, key), key); e != nil && e.has(entryAnswered) && e.pos == r.low {
+			if e, _ := d.kept.find(hashKey(&d.secret, key), key); e != nil && e.has(entryAnswered) && e.pos == r.low {
 				return
 			}
 		}

@@ -84,76 +84,71 @@ func (e *dedupEntry) mark() uint64 { return e.pos - uint64(e.lag) }
 // firstEntries is the length of the first ring.
 const firstEntries = 4
 
-// find returns the entry of a key, or nil. The pointer is valid until the next
-// insert or makeRoom.
-func (t *dedupTable) find(h uint32, key DedupKey) *dedupEntry {
-	if t.live == 0 {
-		return nil
-	}
+// find returns the entry of a key and its slot, or nil and the slot in which
+// the key would lie. Both are valid until the index changes.
+func (t *dedupTable) find(h uint32, key DedupKey) (e *dedupEntry, slot int) {
 	slots, entries := t.slots, t.entries
+	if len(slots) == 0 || len(entries) == 0 {
+		return nil, 0
+	}
 	for p := int(h >> t.shift); ; p++ {
-		s := slots[p&(len(slots)-1)]
+		p &= len(slots) - 1
+		s := slots[p]
+		if s == 0 {
+			return nil, p
+		}
 		if uint32(s>>32) == h {
 			if e := &entries[int(uint32(s))&(len(entries)-1)]; e.key == key {
-				return e
+				return e, p
 			}
 		}
-		if s == 0 {
-			return nil
-		}
 	}
 }
 
-// insert adds an entry whose key is not in the table; there is room.
-func (t *dedupTable) insert(h uint32, e dedupEntry) {
-	t.entries[int(t.end)&(len(t.entries)-1)] = e
-	t.index(h, uint32(t.end))
-	t.end++
-	t.live++
+// slotOf returns the slot of the entry with a sequence number.
+func (t *dedupTable) slotOf(h uint32, seq uint64) int {
+	slots, want := t.slots, uint64(h)<<32|uint64(uint32(seq))
+	p := int(h>>t.shift) & (len(slots) - 1)
+	for slots[p] != want {
+		p = (p + 1) & (len(slots) - 1)
+	}
+	return p
 }
 
-func (t *dedupTable) index(h, seq uint32) {
+// unindex empties a slot and closes the gap: it moves back what lies behind,
+// unless that would then lie before the first slot that its search looks at.
+func (t *dedupTable) unindex(p int) {
 	slots := t.slots
-	p := int(h >> t.shift)
-	for slots[p&(len(slots)-1)] != 0 {
-		p++
-	}
-	slots[p&(len(slots)-1)] = uint64(h)<<32 | uint64(seq)
-}
-
-// remove takes an entry that is not dead out of the index.
-func (t *dedupTable) remove(h uint32, e *dedupEntry) {
-	mask := len(t.slots) - 1
-	p := int(h >> t.shift)
-	for {
-		s := t.slots[p&mask]
-		if uint32(s>>32) == h && &t.entries[int(uint32(s))&(len(t.entries)-1)] == e {
-			break
-		}
-		p++
-	}
-	// Close the gap: move back what lies behind it and does not lie before its
-	// first slot then.
-	for q := p + 1; ; q++ {
-		s := t.slots[q&mask]
+	mask := len(slots) - 1
+	for q := (p + 1) & mask; ; q = (q + 1) & mask {
+		s := slots[q]
 		if s == 0 {
 			break
 		}
 		home := int(uint32(s>>32) >> t.shift)
 		if (q-home)&mask >= (q-p)&mask {
-			t.slots[p&mask] = s
+			slots[p] = s
 			p = q
 		}
 	}
-	t.slots[p&mask] = 0
+	slots[p] = 0
+}
+
+// remove takes out an entry that is not dead. Its place in the ring is free
+// when all that are older are gone.
+func (t *dedupTable) remove(e *dedupEntry, slot int) {
+	t.unindex(slot)
 	e.sizeFlags |= entryDead
-	t.live--
 	// Places at the young end are free at once: a request that is shed right
 	// after it was admitted leaves no trace.
 	for t.end != t.first && t.entries[int(t.end-1)&(len(t.entries)-1)].has(entryDead) {
 		t.end--
 	}
-	if t.live == 0 {
+	t.removed()
+}
+
+func (t *dedupTable) removed() {
+	if t.live--; t.live == 0 {
 		t.answers.clear()
 	}
 }
@@ -162,8 +157,17 @@ func (t *dedupTable) oldest() *dedupEntry { return &t.entries[int(t.first)&(len(
 
 func (t *dedupTable) full() bool { return int(t.end-t.first) == len(t.entries) }
 
-// makeRoom makes a place for one more entry in a ring that is full of entries
-// that have not expired, and reports whether it could.
+// over reports whether there is an oldest entry and its place can be had.
+func (t *dedupTable) over(now netio.Instant) bool {
+	if t.first == t.end {
+		return false
+	}
+	e := t.oldest()
+	return e.has(entryDead) || now >= e.expire
+}
+
+// makeRoom makes room in a full ring without loss, and reports whether it
+// could.
 func (t *dedupTable) makeRoom() bool {
 	switch n := len(t.entries); {
 	case n > 0 && t.live <= n/2:
@@ -190,9 +194,16 @@ func (t *dedupTable) makeRoom() bool {
 		return false
 	}
 	for i := t.first; i != t.end; i++ {
-		if e := &t.entries[int(i)&(len(t.entries)-1)]; !e.has(entryDead) {
-			t.index(hashKey(t.secret, e.key), uint32(i))
+		e := &t.entries[int(i)&(len(t.entries)-1)]
+		if e.has(entryDead) {
+			continue
 		}
+		h := hashKey(t.secret, e.key)
+		p := int(h >> t.shift)
+		for t.slots[p] != 0 {
+			p = (p + 1) & (len(t.slots) - 1)
+		}
+		t.slots[p] = uint64(h)<<32 | uint64(uint32(i))
 	}
 	return true
 }
@@ -201,67 +212,85 @@ func (t *dedupTable) memory() int {
 	return 8*len(t.slots) + int(unsafe.Sizeof(dedupEntry{}))*len(t.entries) + len(t.answers.buf)
 }
 
-// sweepLimit is how many expired entries one call removes although it does not
-// need their places. More than one, so that the tables drain; few, so that the
-// first call after a long pause does not pay for all.
-const sweepLimit = 4
+// sweepLimit is how many expired entries an insertion removes although it does
+// not need their places. More than one, so that the tables drain; few, so that
+// the first call after a long pause does not pay for all.
+const sweepLimit = 3
 
-// room makes a place for one more entry in t, and reports whether it could.
-func (d *Dedup) room(t *dedupTable, now netio.Instant) bool {
-	for n := 0; n < sweepLimit && d.dropExpired(t, now); n++ {
+// insert adds an entry whose key is not in the table and belongs in slot. If
+// the ring is full and cannot grow, the oldest entry makes room if it has
+// expired or evict says so; else insert does nothing and returns false.
+func (d *Dedup) insert(t *dedupTable, now netio.Instant, h uint32, slot int, e dedupEntry, evict bool) bool {
+	full := t.full()
+	if full && !t.over(now) {
+		if t.makeRoom() {
+			full = false
+			_, slot = t.find(h, e.key)
+		} else if !evict {
+			return false
+		}
 	}
-	return !t.full() || t.makeRoom()
-}
-
-// dropExpired frees the place of the oldest entry of t if that is dead or
-// expired, and reports whether it did.
-func (d *Dedup) dropExpired(t *dedupTable, now netio.Instant) bool {
-	if t.first == t.end {
-		return false
+	// The index first: dropOldest may move slots, and then finds this one in
+	// its place.
+	t.slots[slot] = uint64(h)<<32 | uint64(uint32(t.end))
+	if full {
+		d.dropOldest(t, now)
 	}
-	e := t.oldest()
-	if e.has(entryDead) {
-		t.first++
-		return true
-	}
-	if now < e.expire {
-		return false
-	}
-	if t == &d.idem {
-		d.dropIdem(hashKey(&d.secret, e.key), e)
-	} else {
-		d.dropKept(hashKey(&d.secret, e.key), e)
-	}
-	if t.first != t.end {
-		t.first++
+	t.entries[int(t.end)&(len(t.entries)-1)] = e
+	t.end++
+	t.live++
+	for n := 0; n < sweepLimit && t.over(now); n++ {
+		d.dropOldest(t, now)
 	}
 	return true
 }
 
-// evictOldest frees the place of the oldest entry of the idempotent table,
-// which is not empty.
-func (d *Dedup) evictOldest(now netio.Instant) {
-	t := &d.idem
-	e := t.oldest()
-	if !e.has(entryDead) {
-		if now < e.expire {
+// dropOldest takes out the oldest entry and frees its place.
+func (d *Dedup) dropOldest(t *dedupTable, now netio.Instant) {
+	if e := t.oldest(); !e.has(entryDead) {
+		if t == &d.kept {
+			d.uncount(e)
+		} else if now < e.expire {
 			d.evicted++
 		}
-		d.dropIdem(hashKey(&d.secret, e.key), e)
+		t.unindex(t.slotOf(hashKey(&d.secret, e.key), t.first))
+		t.removed()
 	}
-	if t.first != t.end {
-		t.first++
-	}
+	t.first++
 }
 
-func (d *Dedup) dropIdem(h uint32, e *dedupEntry) { d.idem.remove(h, e) }
+// liveIdem returns the entry of a key in the idempotent table and its slot, or
+// nil; one that has expired is removed.
+func (d *Dedup) liveIdem(now netio.Instant, h uint32, key DedupKey) (*dedupEntry, int) {
+	e, slot := d.idem.find(h, key)
+	if e != nil && now >= e.expire {
+		d.idem.remove(e, slot)
+		return d.idem.find(h, key)
+	}
+	return e, slot
+}
 
-func (d *Dedup) dropKept(h uint32, e *dedupEntry) {
+// liveKept is liveIdem for the kept table.
+func (d *Dedup) liveKept(now netio.Instant, h uint32, key DedupKey) (*dedupEntry, int) {
+	e, slot := d.kept.find(h, key)
+	if e != nil && now >= e.expire {
+		d.removeKept(e, slot)
+		return d.kept.find(h, key)
+	}
+	return e, slot
+}
+
+func (d *Dedup) removeKept(e *dedupEntry, slot int) {
+	d.uncount(e)
+	d.kept.remove(e, slot)
+}
+
+// uncount takes an entry out of the sums over the kept table.
+func (d *Dedup) uncount(e *dedupEntry) {
 	d.unreserve(e)
 	if e.has(entryMoved) {
 		d.moved--
 	}
-	d.kept.remove(h, e)
 }
 
 func (d *Dedup) unreserve(e *dedupEntry) {

@@ -75,13 +75,6 @@ func on(host string, a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(netip.MustParseAddr(host), a.Port())
 }
 
-// closedPort returns an address of loopback where nobody listens: its socket
-// exists, but on another address, so that nobody else gets the port.
-func closedPort(t testing.TB, host, other string) netip.AddrPort {
-	t.Helper()
-	return on(host, at(t, netip.AddrPortFrom(netip.MustParseAddr(other), 0).String()).Local()[0])
-}
-
 // loopback returns the index of the loopback interface.
 func loopback(t testing.TB) net.Interface {
 	t.Helper()

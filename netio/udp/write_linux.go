@@ -10,11 +10,6 @@ import (
 	"github.com/coap2/coap2/netio"
 )
 
-// attempts is how often a datagram is tried whose failure may be the mark that
-// an ICMP error about another one has left on the socket. One more try clears
-// that up, unless the next error comes in between.
-const attempts = 3
-
 // send writes up to a batch of datagrams and returns how many the system took;
 // err is about the one after these.
 func (s *socket) send(ds []netio.Datagram) (int, error) {
@@ -84,7 +79,7 @@ func (s *socket) trySend(fd uintptr) bool {
 		case errno == unix.EINTR:
 		case errno == unix.EAGAIN || errno == 0:
 			return false
-		case try < attempts && marks(errno):
+		case try < attempts(errno):
 			try++
 			s.stolen = true
 		default:
@@ -95,7 +90,18 @@ func (s *socket) trySend(fd uintptr) bool {
 	return true
 }
 
-// marks reports whether the kernel makes ICMP messages into this error.
-func marks(errno unix.Errno) bool {
-	return passing(errno) && errno != unix.ENOBUFS && errno != unix.ENOMEM && errno != unix.EPERM
+// attempts returns how often a datagram is tried that fails with an error: the
+// failure may be the mark that an ICMP message about another datagram has left
+// on the socket. Trying again takes one mark away, but while the reader empties
+// the error queue every entry leaves the mark of the next. Some errors are never
+// said of a datagram itself; the others are believed sooner, because a
+// destination without a route should not cost much.
+func attempts(errno unix.Errno) int {
+	switch errno {
+	case unix.ECONNREFUSED, unix.EPROTO, unix.ENOPROTOOPT, unix.EHOSTDOWN, unix.ENONET:
+		return 1000
+	case unix.ENETUNREACH, unix.EHOSTUNREACH, unix.EACCES, unix.EOPNOTSUPP, unix.EMSGSIZE:
+		return 16
+	}
+	return 1
 }

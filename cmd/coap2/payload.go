@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/coap2/coap2/codec"
+)
+
+// maxPayload is what fits into one datagram, with room for the options.
+const maxPayload = 60000
+
+// readPayload returns the payload that the flags ask for. Stdin is read only
+// where the user says so, and the context's end does not wait for it.
+func (a *app) readPayload(ctx context.Context, f *requestFlags) ([]byte, error) {
+	if f.file == "" {
+		if len(f.data) > maxPayload {
+			return nil, fmt.Errorf("--data: %d bytes; a message carries at most %d", len(f.data), maxPayload)
+		}
+		return []byte(f.data), nil
+	}
+	from := a.in
+	if f.file != "-" {
+		file, err := os.Open(f.file)
+		if err != nil {
+			return nil, fmt.Errorf("--file: %w", err)
+		}
+		defer file.Close()
+		from = file
+	}
+	type result struct {
+		b   []byte
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		b, err := io.ReadAll(io.LimitReader(from, maxPayload+1))
+		done <- result{b, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, &exitError{exitInterrupted, errInterrupted}
+	case r := <-done:
+		if r.err != nil {
+			return nil, fmt.Errorf("--file: %w", r.err)
+		}
+		if len(r.b) > maxPayload {
+			return nil, fmt.Errorf("--file %s: more than %d bytes, which is what a message carries at most", f.file, maxPayload)
+		}
+		return r.b, nil
+	}
+}
+
+// formatFlag is a flag that holds a content format.
+type formatFlag struct {
+	format codec.Format
+	set    bool
+}
+
+func (f *formatFlag) String() string {
+	if f == nil || !f.set {
+		return ""
+	}
+	return f.format.String()
+}
+
+func (f *formatFlag) Set(s string) (err error) {
+	if f.format, err = codec.ParseFormat(s); err != nil {
+		return err
+	}
+	f.set = true
+	return nil
+}
+
+func (f *formatFlag) Type() string { return "FORMAT" }
+
+// optionFlag collects options written as NAME=VALUE.
+type optionFlag struct{ options codec.Options }
+
+func (f *optionFlag) String() string { return "" }
+
+func (f *optionFlag) Set(s string) error {
+	name, value := s, ""
+	for i := range len(s) {
+		if s[i] == '=' {
+			name, value = s[:i], s[i+1:]
+			break
+		}
+	}
+	o, err := codec.ParseOption(name, value)
+	if err != nil {
+		return err
+	}
+	f.options = f.options.Add(o)
+	return nil
+}
+
+func (f *optionFlag) Type() string { return "NAME=VALUE" }

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"time"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/coap2/coap2/actors"
+	"github.com/coap2/coap2/codec"
+)
+
+// exchangeReport is what --json prints of a request.
+type exchangeReport struct {
+	Method string `json:"method"`
+	URI    string `json:"uri"`
+	// The response; without one only Error is there.
+	Code          string         `json:"code,omitempty"` // "2.05"
+	Name          string         `json:"name,omitempty"` // "Content"
+	Options       []optionReport `json:"options,omitzero"`
+	ContentFormat string         `json:"content_format,omitempty"`
+	Location      string         `json:"location,omitempty"`
+	// The payload is text, or in base64 where its format or its bytes say that
+	// it is none.
+	Payload       *string `json:"payload,omitempty"`
+	PayloadBase64 []byte  `json:"payload_base64,omitempty"`
+	Peer          string  `json:"peer,omitempty"`
+	Separate      *bool   `json:"separate,omitempty"`
+	DurationMS    float64 `json:"duration_ms"`
+	Timeout       bool    `json:"timeout,omitempty"`
+	Error         string  `json:"error,omitempty"`
+}
+
+type optionReport struct {
+	Number codec.OptionNumber `json:"number"`
+	Name   string             `json:"name"`
+	Value  any                `json:"value"` // number, text, or "0x" and hexadecimal digits
+}
+
+func report(req actors.Request, res *actors.Response, err error, took time.Duration) *exchangeReport {
+	r := &exchangeReport{Method: req.Method.Name(), URI: req.URI, DurationMS: milliseconds(took)}
+	if err != nil {
+		r.Error = plain(err)
+		var re *actors.RequestError
+		if errors.As(err, &re) {
+			r.Timeout = re.Timeout() || errors.Is(err, actors.ErrTimeout)
+		}
+	}
+	if res == nil {
+		return r
+	}
+	r.Code, r.Name = codeNumber(res.Code), res.Code.Name()
+	r.Options = []optionReport{}
+	for _, o := range res.Options {
+		r.Options = append(r.Options, reportOption(o))
+	}
+	f, known := res.ContentFormat()
+	if known {
+		r.ContentFormat = f.String()
+	}
+	r.Location = location(res.Options)
+	if len(res.Payload) > 0 {
+		_, _, registered := f.MediaType()
+		if utf8.Valid(res.Payload) && (f.IsText() || !known || !registered) {
+			s := string(res.Payload)
+			r.Payload = &s
+		} else {
+			r.PayloadBase64 = res.Payload
+		}
+	}
+	r.Peer, r.Separate = res.Peer.String(), &res.Separate
+	return r
+}
+
+// codeNumber returns "2.05".
+func codeNumber(c codec.Code) string { return c.String()[:len("2.05")] }
+
+func milliseconds(d time.Duration) float64 { return float64(d.Round(time.Microsecond)) / 1e6 }
+
+func reportOption(o codec.Option) optionReport {
+	r := optionReport{Number: o.Number, Name: o.Number.String()}
+	def, _ := o.Number.Def()
+	v, isUint := codec.ParseUint(o.Value)
+	switch kind := def.ValueKind; {
+	case isUint && (kind == codec.KindUint || kind == codec.KindFormat):
+		r.Value = v
+	case utf8.Valid(o.Value) && (kind == codec.KindString || kind == codec.KindAny):
+		r.Value = string(o.Value)
+	case kind == codec.KindEmpty && len(o.Value) == 0:
+		r.Value = ""
+	default:
+		if b, err := codec.ParseBlock(o.Value); err == nil && kind == codec.KindBlock {
+			r.Value = b.String()
+		} else {
+			r.Value = "0x" + hex.EncodeToString(o.Value)
+		}
+	}
+	return r
+}
+
+func (r *exchangeReport) encode(indent bool) []byte { return encodeJSON(r, indent) }
+
+// encodeJSON encodes v as one JSON object on a line, or on several for people.
+// Nothing in it can harm a terminal.
+func encodeJSON(v any, indent bool) []byte {
+	var buf bytes.Buffer
+	e := json.NewEncoder(&buf)
+	e.SetEscapeHTML(false)
+	if indent {
+		e.SetIndent("", "  ")
+	}
+	if err := e.Encode(v); err != nil {
+		panic(err) // our own types can be encoded
+	}
+	return escapeJSON(buf.Bytes())
+}
+
+// escapeJSON escapes, as JSON does, the characters that package json leaves as
+// they are and that are not printable: some of them change what a terminal
+// shows.
+func escapeJSON(b []byte) []byte {
+	out := make([]byte, 0, len(b))
+	for i := 0; i < len(b); {
+		r, size := utf8.DecodeRune(b[i:])
+		switch {
+		case r == '\n' || strconv.IsPrint(r):
+			out = append(out, b[i:i+size]...)
+		case r > 0xffff:
+			hi, lo := utf16.EncodeRune(r)
+			out = appendEscape(appendEscape(out, hi), lo)
+		default:
+			out = appendEscape(out, r)
+		}
+		i += size
+	}
+	return out
+}
+
+func appendEscape(b []byte, r rune) []byte {
+	return append(append(b, '\\', 'u'), hex.EncodeToString([]byte{byte(r >> 8), byte(r)})...)
+}

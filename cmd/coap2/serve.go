@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/coap2/coap2/actors"
+	"github.com/coap2/coap2/netio/udp"
+)
+
+type serveFlags struct {
+	listen  []string
+	name    string
+	verbose int
+}
+
+func (a *app) serveCommand() *cobra.Command {
+	f := &serveFlags{}
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the demonstration resources",
+		Long: `Serve the demonstration resources until interrupted. When the node can be
+asked, one line "ready coap://HOST:PORT" per address is printed on stdout.
+
+Resources: /hello, /tick, /random, /root, /root/child, /root/child/private, and
+those that the ETSI plugtests ask for: /test, /separate, /query,
+/seg1/seg2/seg3, /location-query, /multi-format, /validate, /create1, /link1,
+/link2, /link3, /path. GET /.well-known/core lists them.`,
+		Example: `  coap2 serve
+  coap2 serve --listen 127.0.0.1:0 --listen '[::1]:0' -v`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context(), f) },
+	}
+	cmd.Flags().StringArrayVar(&f.listen, "listen", nil, `address to listen on, HOST:PORT; no host is all addresses, port 0 any free one; may be repeated (default ":5683")`)
+	cmd.Flags().StringVar(&f.name, "name", "", "the node's name, such as node1.local")
+	addVerbose(cmd, &f.verbose)
+	return cmd
+}
+
+func (a *app) serve(ctx context.Context, f *serveFlags) error {
+	cfg := actors.Config{Name: f.name, Listen: f.listen, Log: a.logger(), Tap: a.tap(f.verbose)}
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	if err := (udp.Config{Addrs: f.listen}).Validate(); err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	node, err := actors.Start(cfg)
+	if err != nil {
+		return &exitError{exitFailure, err}
+	}
+	d := &demoResources{}
+	if err = d.register(node); err == nil {
+		for _, at := range node.Addrs() {
+			if _, err = fmt.Fprintf(a.out, "ready coap://%s\n", at); err != nil {
+				break
+			}
+		}
+	}
+	for err == nil && pause(ctx, time.Second) {
+		d.tick.Add(1)
+	}
+	end, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	if serr := node.Stop(end); serr != nil {
+		a.complain(serr)
+	}
+	if err != nil {
+		return &exitError{exitFailure, err}
+	}
+	return nil
+}

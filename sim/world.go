@@ -1,0 +1,366 @@
+package sim
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"net/netip"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/coap2/coap2/actors"
+	"github.com/coap2/coap2/actors/protocol"
+	"github.com/coap2/coap2/netio"
+)
+
+// Errors of a World; compare with errors.Is.
+var (
+	// ErrIdle: something waits for what will never come, because nothing is
+	// ready and no timer and no datagram is under way.
+	ErrIdle = errors.New("sim: the World is idle, and something still waits")
+	// ErrBusy: the World was not idle in the time that it was given.
+	ErrBusy = errors.New("sim: the World is not idle yet")
+	// ErrClosed: the World has been closed.
+	ErrClosed = errors.New("sim: the World is closed")
+)
+
+// Epoch is the moment at which every World begins. It is above 0, as
+// netio.Clock wants it.
+const Epoch = netio.Instant(time.Second)
+
+const (
+	// maxSpins is how much may happen at one moment before the World says
+	// that it makes no progress.
+	maxSpins = 20_000_000
+	// maxWait is how long, in virtual time, a call from outside may take.
+	maxWait = 24 * time.Hour
+	// maxClosing is the same for a node that is to stop because of Close.
+	maxClosing = time.Minute
+)
+
+// World is a simulated world: nodes, the network between them, and the time that
+// passes for all of them. Make one with New. Its methods, and those of its nodes,
+// are called from one goroutine, or from tasks that the World runs; see the
+// package documentation.
+type World struct {
+	seed   uint64
+	env    *actors.Env
+	now    netio.Instant
+	events protocol.Deadlines[event]
+	ready  queue
+	spins  int // things run since time went on
+
+	running bool
+	current *task   // the one whose code runs
+	tasks   []*task // that have not ended
+	spare   []*task // coroutines that wait for a task
+	watched []*task // parked with a context that tells nobody of its end
+	plain   reflect.Type
+
+	network
+	trace trace
+
+	ctx    context.Context
+	end    func(error)
+	nodes  []*actors.Node
+	limit  time.Duration // of waits from outside
+	closed bool
+}
+
+// event is what happens at a time: a timer's call, or the arrival of a packet.
+type event struct {
+	timer  *timer
+	packet *packet
+}
+
+// New makes an empty World. All its randomness, that of the nodes included,
+// follows from the seed. Links have a latency of 1 ms and no faults until Link
+// says otherwise.
+//
+// Close it when done with it.
+func New(seed uint64) *World {
+	w := &World{seed: seed, now: Epoch, limit: maxWait}
+	w.env = actors.NewEnv(clock{w}, runner{w}, slog.New(&logHandler{w: w}))
+	w.env.Rand = func(id, stream string) *rand.Rand {
+		// The id begins with a number that counts the nodes; without it a node's
+		// randomness does not depend on how many there are.
+		if _, name, ok := strings.Cut(id, "."); ok {
+			id = name
+		}
+		return w.Rand(id, stream)
+	}
+	w.env.Resolve = w.resolve
+	w.network.init()
+	w.ctx, w.end = actors.NewTaskContext(w.env)
+	w.plain = reflect.TypeOf(w.ctx)
+	return w
+}
+
+// Rand returns a source of randomness for one node (or whatever else has a name)
+// and one purpose. Equal seed, node and stream give equal numbers; different
+// ones have nothing to do with each other.
+func (w *World) Rand(node, stream string) *rand.Rand {
+	b := binary.BigEndian.AppendUint64(nil, w.seed)
+	b = binary.BigEndian.AppendUint64(b, uint64(len(node)))
+	b = append(append(b, node...), stream...)
+	return rand.New(rand.NewChaCha8(sha256.Sum256(b)))
+}
+
+// Now returns the present moment; it is Epoch when the World begins.
+func (w *World) Now() netio.Instant { return w.now }
+
+// Elapsed returns how long the World has existed, in virtual time.
+func (w *World) Elapsed() time.Duration { return w.now.Sub(Epoch) }
+
+// Context returns a context of the World for calls from outside, such as
+// actors.Sleep; it ends with Close.
+func (w *World) Context() context.Context { return w.ctx }
+
+// WithTimeout returns a context that ends after d of virtual time, with
+// context.DeadlineExceeded as its cause, and a function that ends it at once.
+// (Deadlines of package context run on the real clock: in a World they would
+// depend on the machine.)
+func (w *World) WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	t := clock{w}.AfterFunc(d, func() { cancel(context.DeadlineExceeded) })
+	return ctx, func() {
+		t.Stop()
+		cancel(context.Canceled)
+	}
+}
+
+// Node starts a node. Its name is its host name in the World, so that a URI such
+// as coap://NAME/path finds it. cfg.Listen has its address, or several
+// ("10.1.0.1:5683", "[2001:db8::1]:5683"); empty or without a host, it gets the
+// next address of 10.0.0.0/8: 10.0.0.1, 10.0.0.2, …, port 5683. cfg.Env and
+// cfg.Open are the World's and must be nil.
+//
+// A node that has stopped can be started again under its name, at the address
+// that it had.
+func (w *World) Node(name string, cfg actors.Config) (*actors.Node, error) {
+	if cfg.Env != nil || cfg.Open != nil {
+		return nil, fmt.Errorf("sim: node %q: Config.Env and Config.Open are the World's; leave them nil", name)
+	}
+	if w.closed {
+		return nil, fmt.Errorf("sim: node %q: %w", name, ErrClosed)
+	}
+	h, err := w.addHost(name, cfg.Listen)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Name == "" {
+		cfg.Name = name
+	}
+	cfg.Listen, cfg.Env = nil, w.env
+	cfg.Open = func() (netio.Transport, error) { return w.open(h) }
+	tap := cfg.Tap
+	cfg.Tap = func(e actors.TapEvent) {
+		w.onTap(h, &e)
+		if tap != nil {
+			tap(e)
+		}
+	}
+	n, err := actors.Start(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("sim: node %q: %w", name, err)
+	}
+	n.Use(func(next actors.Handler) actors.Handler {
+		return func(ctx context.Context, r *actors.Request) (*actors.Response, error) {
+			w.onHandler(h, r)
+			return next(ctx, r)
+		}
+	})
+	w.nodes = append(w.nodes, n)
+	return n, nil
+}
+
+// Addr returns the (first) address of a node or peer, the zero value if there is
+// none of that name.
+func (w *World) Addr(name string) netip.AddrPort {
+	if h := w.byName[name]; h != nil {
+		return h.addrs[0]
+	}
+	return netip.AddrPort{}
+}
+
+// resolve is the name service of the World.
+func (w *World) resolve(_ context.Context, name string) ([]netip.Addr, error) {
+	h := w.byName[name]
+	if h == nil {
+		return nil, fmt.Errorf("sim: no node has the name %q", name)
+	}
+	addrs := make([]netip.Addr, len(h.addrs))
+	for i, a := range h.addrs {
+		addrs[i] = a.Addr()
+	}
+	return addrs, nil
+}
+
+// Go runs f as a task of the World: a coroutine that may call what blocks in
+// real life, node.Get or actors.Sleep, with the context that it is given or one
+// derived from it. It begins when the World next runs, and while it is blocked
+// the World goes on without it. Close ends the context.
+//
+// A panic in f, and the end of a test in it (t.FailNow), reaches the caller of
+// whatever lets the World run.
+func (w *World) Go(f func(ctx context.Context)) {
+	ctx, end := actors.NewTaskContext(w.env)
+	t := w.spawn(func() {
+		defer end(context.Canceled)
+		f(ctx)
+	})
+	t.end = end
+}
+
+// RunFor lets d of virtual time pass.
+func (w *World) RunFor(d time.Duration) {
+	limit := w.now.Add(min(max(d, 0), time.Duration(math.MaxInt64-w.now)))
+	defer w.enter("RunFor")()
+	for w.step(limit) {
+	}
+	w.advance(limit)
+}
+
+// RunUntilIdle lets time pass until nothing is left to happen: no task is ready,
+// no timer is set and no datagram under way. (A node keeps timers for as long as
+// it remembers what duplicates it may get, minutes with default parameters.)
+//
+// If that takes longer than max it gives up, with an error that wraps ErrBusy.
+// If tasks remain that wait for what nobody will do, the error wraps ErrIdle.
+func (w *World) RunUntilIdle(max time.Duration) error {
+	limit := w.now.Add(max)
+	defer w.enter("RunUntilIdle")()
+	for w.step(limit) {
+	}
+	if at, ok := w.events.Next(); ok {
+		w.advance(limit)
+		return fmt.Errorf("%w: after %v the next thing to happen is in %v", ErrBusy, max, at.Sub(w.now))
+	}
+	if n := len(w.tasks); n > 0 {
+		return fmt.Errorf("%w: %d tasks or handlers", ErrIdle, n)
+	}
+	return nil
+}
+
+// enter marks the World as running; the function that it returns ends that,
+// whatever happens in between.
+func (w *World) enter(what string) (leave func()) {
+	if w.current != nil {
+		panic("sim: " + what + " was called from a task; tasks block with actors.Sleep or a call of a node")
+	}
+	if w.running {
+		panic("sim: " + what + " was called from an Inline handler or a callback, which must not block")
+	}
+	w.running = true
+	return func() { w.running = false }
+}
+
+// step lets the next thing happen that is due by limit, and reports whether
+// there was one: what is ready first, then time goes on.
+func (w *World) step(limit netio.Instant) bool {
+	if w.spins++; w.spins > maxSpins {
+		panic(fmt.Sprintf("sim: no progress: %d things have happened at %v, and more is ready", maxSpins, w.Elapsed()))
+	}
+	if u, ok := w.ready.pop(); ok {
+		w.run(u)
+		return true
+	}
+	if w.wakeEnded() {
+		return true
+	}
+	at, ok := w.events.Next()
+	if !ok || at > limit {
+		return false
+	}
+	w.advance(at)
+	for e, ok := w.events.Pop(at); ok; e, ok = w.events.Pop(at) {
+		if e.timer != nil {
+			e.timer.f()
+		} else {
+			w.arrive(e.packet)
+		}
+	}
+	w.deliver()
+	return true
+}
+
+func (w *World) advance(to netio.Instant) {
+	if to > w.now {
+		w.now = to
+		w.spins = 0
+	}
+}
+
+// waitOutside lets the World run until a signal is set that code outside of it
+// waits for.
+func (w *World) waitOutside(s *signal, ctx context.Context) error {
+	if w.closed {
+		return ErrClosed
+	}
+	defer w.enter("a blocking call")()
+	limit := w.now.Add(w.limit)
+	for !s.set {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if w.step(limit) {
+			continue
+		}
+		if at, ok := w.events.Next(); ok {
+			return fmt.Errorf("%w for %v, and goes on in %v", ErrIdle, w.limit, at.Sub(w.now))
+		}
+		return ErrIdle
+	}
+	return nil
+}
+
+// Close stops all nodes and ends all tasks; what they are blocked in returns an
+// error. It leaves nothing behind. Nothing of it is in the trace. A second Close
+// does nothing.
+func (w *World) Close() {
+	if w.closed {
+		return
+	}
+	w.trace.closed = true
+	w.limit = maxClosing
+	for _, t := range append([]*task(nil), w.tasks...) {
+		if t.end != nil {
+			t.end(ErrClosed)
+		}
+	}
+	w.drain()
+	w.end(ErrClosed)
+	for _, n := range w.nodes {
+		_ = n.Stop(w.ctx) // the context has ended: what is open is cut off
+	}
+	w.closed = true
+	for len(w.tasks) > 0 {
+		for _, t := range append([]*task(nil), w.tasks...) {
+			t.wake()
+		}
+		w.drain()
+	}
+	for _, t := range w.spare {
+		t.stop()
+	}
+	w.spare, w.nodes = nil, nil
+	w.env.System.Shutdown()
+}
+
+// drain runs what is ready; time stands still.
+func (w *World) drain() {
+	defer w.enter("Close")()
+	for u, ok := w.ready.pop(); ok; u, ok = w.ready.pop() {
+		w.run(u)
+	}
+}
+
+// TraceTo writes the trace as text to out from now on; nil ends that.
+func (w *World) TraceTo(out io.Writer) { w.trace.out = out }
