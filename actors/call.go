@@ -234,7 +234,7 @@ func (e *endpoint) onCall(ctx ctxActor, c *Call) {
 	}
 	c.pe = pe
 	sh.peers.Pin(pe)
-	if c.deadline == 0 {
+	if c.deadline == 0 { // it is running already when another address is tried
 		e.armCall(c)
 	}
 	switch pe.Value.window.Acquire(c.params.NStart, sh.limits.Queue, turn{call: c}) {
@@ -250,8 +250,18 @@ func (e *endpoint) armCall(c *Call) {
 	timeout := c.req.Timeout
 	if timeout == 0 {
 		timeout = c.params.MaxTransmitWait()
+		if !c.req.NonConfirmable {
+			// The exchange itself knows when nobody acknowledges; this bounds
+			// the wait for a turn, too.
+			timeout = c.params.ExchangeLifetime()
+		}
 	}
-	c.deadline = e.sh.after(timeout, e.sh.endpoint, cancelCall{c, fmt.Errorf("%w within %v", ErrTimeout, timeout)})
+	c.expireIn(timeout)
+}
+
+func (c *Call) expireIn(d time.Duration) {
+	c.sh.cancel(&c.deadline)
+	c.deadline = c.sh.after(d, c.sh.endpoint, cancelCall{c, fmt.Errorf("%w within %v", ErrTimeout, d)})
 }
 
 // onLaunch gives a call whose turn it is an exchange, a token and a message ID.

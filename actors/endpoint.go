@@ -80,14 +80,16 @@ func (e *endpoint) onBatch(ctx actor.Context, b *inbatch) {
 	b.unref()
 }
 
-// understood says which critical options this node acts upon.
+// understood says which critical options this node acts upon, or passes to
+// those who do. It is asked for every critical option of every message.
 func understood(n codec.OptionNumber) bool {
 	switch n {
-	case codec.OptionOSCORE, codec.OptionBlock1, codec.OptionBlock2:
-		return false
+	case codec.OptionIfMatch, codec.OptionURIHost, codec.OptionIfNoneMatch, codec.OptionURIPort,
+		codec.OptionURIPath, codec.OptionURIQuery, codec.OptionAccept,
+		codec.OptionProxyURI, codec.OptionProxyScheme: // answered 5.05
+		return true
 	}
-	_, ok := n.Def()
-	return ok
+	return !n.Critical()
 }
 
 // onDatagram handles one message. It reports whether in is still in use.

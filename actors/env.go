@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -40,7 +39,6 @@ type Env struct {
 	// path and the message. For tests.
 	Tap func(actorPath string, msg any)
 
-	seq   atomic.Uint64
 	roots *rootStrategy
 }
 

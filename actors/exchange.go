@@ -288,6 +288,9 @@ func (x *exchange) onAcknowledged() {
 	x.sh.cancel(&x.slot.first)
 	x.sh.unname(x.slot)
 	x.unexpect()
+	if c.req.Timeout == 0 {
+		c.expireIn(c.params.MaxTransmitWait())
+	}
 }
 
 // onReset: the peer rejects what was sent. For a ping that is the answer.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -69,7 +68,7 @@ func Start(cfg Config) (*Node, error) {
 	if n.log == nil {
 		n.log = env.Log
 	}
-	n.id = "node" + strconv.FormatUint(env.seq.Add(1), 10)
+	n.id = "node" + env.System.ProcessRegistry.NextId()
 	if cfg.Name != "" {
 		n.id += "." + cfg.Name
 		n.log = n.log.With("node", cfg.Name)

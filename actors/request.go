@@ -33,9 +33,11 @@ type Request struct {
 	// NonConfirmable: a client sends the request as NON, and a handler's was.
 	NonConfirmable bool
 
-	// Timeout bounds a client's request, from the call to the response;
-	// 0 = MAX_TRANSMIT_WAIT (93 s with default parameters). A context's
-	// deadline counts too.
+	// Timeout bounds a client's request, from the call to the response. 0 = a
+	// CON request is given up when it is not acknowledged (after 62 to 93 s
+	// with default parameters), or when no response has followed within
+	// MAX_TRANSMIT_WAIT (93 s) of the acknowledgement; a NON request after
+	// MAX_TRANSMIT_WAIT. A context's deadline counts too.
 	Timeout time.Duration
 	// Params override the node's transmission parameters where not zero.
 	Params protocol.Params
