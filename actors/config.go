@@ -124,12 +124,18 @@ type Direction uint8
 const (
 	Received Direction = iota + 1
 	Sent
+	// Ignored follows Received where the message turned out to be a duplicate,
+	// or an answer that nobody waits for; Note says which.
+	Ignored
 )
 
-// String returns "received" or "sent".
+// String returns "received", "sent" or "ignored".
 func (d Direction) String() string {
-	if d == Sent {
+	switch d {
+	case Sent:
 		return "sent"
+	case Ignored:
+		return "ignored"
 	}
 	return "received"
 }

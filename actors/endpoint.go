@@ -95,6 +95,7 @@ func understood(n codec.OptionNumber) bool {
 // onDatagram handles one message. It reports whether in is still in use.
 func (e *endpoint) onDatagram(ctx actor.Context, now netio.Instant, d *netio.Datagram, in *incoming) bool {
 	sh := e.sh
+	in.data = d.Data
 	err := in.msg.Parse(d.Data)
 	action, reason, optErr := protocol.Classify(&in.msg, err, d.Multicast, understood)
 	in.dst, in.group = replyTo(d), d.Multicast
@@ -172,12 +173,14 @@ func (e *endpoint) onRequest(ctx actor.Context, now netio.Instant, d *netio.Data
 	switch seen {
 	case protocol.Answered:
 		sh.stats.duplicates.Add(1)
+		sh.ignored(in, "duplicate")
 		if con {
 			sh.resend(answer, in.dst, "duplicate")
 		}
 		return false
 	case protocol.InProgress:
 		sh.stats.duplicates.Add(1)
+		sh.ignored(in, "duplicate")
 		return false
 	case protocol.Full:
 		return e.shed(in, "too many requests are remembered")
@@ -275,6 +278,7 @@ func (e *endpoint) onEmpty(p netio.Peer, in *incoming, reset bool) {
 	switch {
 	case s == nil:
 		e.sh.stats.unmatched.Add(1)
+		e.sh.ignored(in, "unmatched")
 	case reset:
 		e.sh.post(s.pid, wasReset{s.gen})
 	default:
@@ -297,6 +301,7 @@ func (e *endpoint) onPiggybacked(p netio.Peer, in *incoming) bool {
 	s := e.slotFor(p, in.msg.MessageID)
 	if s == nil || s.call == nil || s.call.token != in.msg.Token {
 		e.sh.stats.unmatched.Add(1)
+		e.sh.ignored(in, "unmatched")
 		return false
 	}
 	return e.deliver(s, in)
@@ -336,6 +341,7 @@ func (e *endpoint) onResponse(now netio.Instant, p netio.Peer, in *incoming) boo
 		}
 	}
 	sh.stats.unmatched.Add(1)
+	sh.ignored(in, "unmatched")
 	sh.sendEmpty(codec.RST, in.msg.MessageID, in.dst)
 	return false
 }
@@ -351,16 +357,14 @@ func (sh *shard) ack(now netio.Instant, in *incoming) {
 // seenResponse repeats the ACK of a response that has been handled.
 func (sh *shard) seenResponse(now netio.Instant, in *incoming, con bool) bool {
 	seen, answer := sh.dedup.Peek(now, in.key)
-	switch seen {
-	case protocol.Answered:
-		if con {
-			sh.resend(answer, in.dst, "duplicate")
-		}
-	case protocol.InProgress:
-	default:
+	if seen != protocol.Answered && seen != protocol.InProgress {
 		return false
 	}
 	sh.stats.duplicates.Add(1)
+	sh.ignored(in, "duplicate")
+	if con && seen == protocol.Answered {
+		sh.resend(answer, in.dst, "duplicate")
+	}
 	return true
 }
 

@@ -82,7 +82,10 @@ func (b *inbatch) unref() {
 // the answer, on to its exchange; or a response to its exchange.
 type incoming struct {
 	sh    *shard
-	batch *inbatch // nil when free
+	used  bool
+	batch *inbatch // nil once it has a copy of its own
+	data  []byte   // the datagram
+	own   []byte   // the copy
 	msg   codec.Message
 	peer  *peerEntry
 	dst   to // where answers go
@@ -113,29 +116,46 @@ func (sh *shard) takeIncoming(b *inbatch) *incoming {
 	} else {
 		in = &incoming{sh: sh}
 	}
-	in.batch = b
+	in.batch, in.used = b, true
 	b.refs++
 	return in
 }
 
-// free ends the use of in. Nobody may touch it afterwards.
-func (in *incoming) free() {
-	b := in.batch
-	if b == nil {
+// detach gives in a copy of its datagram, so that one slow request does not keep
+// the memory of all that came in the same batch.
+func (in *incoming) detach() {
+	if in.batch == nil {
 		return
 	}
-	sh := in.sh
-	opts := in.msg.Options[:0]
+	in.own = append(in.own[:0], in.data...)
+	in.data = in.own
+	_ = in.msg.Parse(in.own) // it has been parsed before
+	in.req.Options, in.req.Payload = in.msg.Options, in.msg.Payload
+	in.batch.unref()
+	in.batch = nil
+}
+
+// free ends the use of in. Nobody may touch it afterwards.
+func (in *incoming) free() {
+	if !in.used {
+		return
+	}
+	sh, b := in.sh, in.batch
+	opts, own := in.msg.Options[:0], in.own
 	if cap(opts) > 64 {
 		opts = nil
 	}
-	clear(opts[:cap(opts)])
-	*in = incoming{sh: sh}
+	if cap(own) > 2048 {
+		own = nil
+	}
+	*in = incoming{sh: sh, own: own}
 	in.msg.Options = opts
 	if len(sh.spare) < maxSpare {
 		sh.spare = append(sh.spare, in)
 	}
-	b.unref()
+	if b != nil {
+		b.unref()
+	}
 }
 
 // replyTo returns where answers to a datagram go: back to its source, from the

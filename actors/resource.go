@@ -116,6 +116,7 @@ func or(v, def int) int {
 // armHandler starts the timers of a request whose handler may take long: for
 // the empty ACK, and for the moment when the peer has given up.
 func (sh *shard) armHandler(in *incoming, separate bool) {
+	in.detach()
 	s := in.slot
 	in.ctx = &taskContext{env: sh.env}
 	if in.msg.Type == codec.CON {

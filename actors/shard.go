@@ -336,6 +336,11 @@ func (sh *shard) sendEmpty(t codec.Type, mid uint16, dst to) {
 	_, _ = sh.send(&m, dst, "")
 }
 
+// ignored tells the tap that a received message was of no use.
+func (sh *shard) ignored(in *incoming, why string) {
+	sh.tap(Ignored, in.dst.peer, &in.msg, nil, why)
+}
+
 func (sh *shard) tap(d Direction, peer netio.Peer, m *codec.Message, data []byte, note string) {
 	if sh.node.cfg.Tap == nil {
 		return

@@ -206,7 +206,7 @@ func (d *Dedup) Admit(now netio.Instant, key DedupKey, class DedupClass, lifetim
 		// Its answer has been overwritten.
 		d.evicted++
 		d.idem.remove(e, slot)
-		_, slot = d.idem.find(h, key)
+		_, slot = d.idem.locate(h, key)
 	} else if d.moved > 0 {
 		if e, _ := d.liveKept(now, h, key); e != nil && e.has(entryMoved) {
 			return d.repeatKept(e)
@@ -228,7 +228,7 @@ func (d *Dedup) admitKept(now netio.Instant, h uint32, key DedupKey, lifetime ti
 	}
 	// The peer has used a message ID again too soon: the later request is the
 	// one whose answer will come.
-	if e, slot := d.idem.find(h, key); e != nil {
+	if e, slot := d.idem.locate(h, key); e != nil {
 		d.idem.remove(e, slot)
 	}
 	return New, nil
@@ -243,7 +243,7 @@ func (d *Dedup) insertKept(now netio.Instant, h uint32, e dedupEntry) bool {
 	if e.has(entryMoved) {
 		d.moved++
 	}
-	_, slot := d.kept.find(h, e.key)
+	_, slot := d.kept.locate(h, e.key)
 	if !d.insert(&d.kept, now, h, slot, e, false) {
 		d.uncount(&e)
 		return false
@@ -350,7 +350,7 @@ func (d *Dedup) Keep(now netio.Instant, key DedupKey) bool {
 		d.idem.remove(e, slot)
 		return false
 	}
-	if k, slot := d.kept.find(h, key); k != nil {
+	if k, slot := d.kept.locate(h, key); k != nil {
 		d.removeKept(k, slot) // an older request with the same message ID
 	}
 	m := dedupEntry{key: key, expire: e.expire, pos: d.kept.answers.end, sizeFlags: e.sizeFlags | entryMoved}
@@ -381,10 +381,10 @@ func (d *Dedup) Keep(now netio.Instant, key DedupKey) bool {
 // it deserves another try.
 func (d *Dedup) Forget(key DedupKey) {
 	h := hashKey(&d.secret, key)
-	if e, slot := d.idem.find(h, key); e != nil {
+	if e, slot := d.idem.locate(h, key); e != nil {
 		d.idem.remove(e, slot)
 	}
-	if e, slot := d.kept.find(h, key); e != nil {
+	if e, slot := d.kept.locate(h, key); e != nil {
 		d.removeKept(e, slot)
 	}
 }

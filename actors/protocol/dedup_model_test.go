@@ -87,7 +87,7 @@ func (p *dedupPair) admit(t require.TestingT, k DedupKey, class DedupClass, life
 // sync makes the model forget what the real one has forgotten early. Where it
 // matters which of two entries of one key a call means, it must not be guessed.
 func (p *dedupPair) sync(k DedupKey) {
-	if e, _ := p.d.idem.find(hashKey(&p.d.secret, k), k); e == nil && p.live(p.m.idem, k) != nil {
+	if e, _ := p.d.idem.locate(hashKey(&p.d.secret, k), k); e == nil && p.live(p.m.idem, k) != nil {
 		delete(p.m.idem, k)
 		p.m.lost++
 	}
@@ -178,7 +178,7 @@ func checkTable(t require.TestingT, d *dedupTable) {
 		e := &d.entries[int(i)&(len(d.entries)-1)]
 		if !e.has(entryDead) {
 			live++
-			found, _ := d.find(hashKey(d.secret, e.key), e.key)
+			found, _ := d.locate(hashKey(d.secret, e.key), e.key)
 			require.Same(t, e, found)
 		}
 	}

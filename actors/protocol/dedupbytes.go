@@ -154,7 +154,7 @@ func (d *Dedup) reclaim() {
 		h := r.at(r.low, recordUnit)
 		if binary.LittleEndian.Uint32(h[12:]) != recordPad {
 			key := DedupKey(binary.LittleEndian.Uint64(h))
-			if e, _ := d.kept.find(hashKey(&d.secret, key), key); e != nil && e.has(entryAnswered) && e.pos == r.low {
+			if e, _ := d.kept.locate(hashKey(&d.secret, key), key); e != nil && e.has(entryAnswered) && e.pos == r.low {
 				return
 			}
 		}

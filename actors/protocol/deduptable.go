@@ -84,9 +84,16 @@ func (e *dedupEntry) mark() uint64 { return e.pos - uint64(e.lag) }
 // firstEntries is the length of the first ring.
 const firstEntries = 4
 
-// find returns the entry of a key and its slot, or nil and the slot in which
-// the key would lie. Both are valid until the index changes.
-func (t *dedupTable) find(h uint32, key DedupKey) (e *dedupEntry, slot int) {
+// find returns the entry of a key, or nil. The pointer is valid until the next
+// insertion or removal.
+func (t *dedupTable) find(h uint32, key DedupKey) *dedupEntry {
+	e, _ := t.locate(h, key)
+	return e
+}
+
+// locate returns the entry of a key and its slot, or nil and the slot in which
+// the key would lie. Both are valid until the next insertion or removal.
+func (t *dedupTable) locate(h uint32, key DedupKey) (e *dedupEntry, slot int) {
 	slots, entries := t.slots, t.entries
 	if len(slots) == 0 || len(entries) == 0 {
 		return nil, 0
@@ -225,7 +232,7 @@ func (d *Dedup) insert(t *dedupTable, now netio.Instant, h uint32, slot int, e d
 	if full && !t.over(now) {
 		if t.makeRoom() {
 			full = false
-			_, slot = t.find(h, e.key)
+			_, slot = t.locate(h, e.key)
 		} else if !evict {
 			return false
 		}
@@ -262,20 +269,20 @@ func (d *Dedup) dropOldest(t *dedupTable, now netio.Instant) {
 // liveIdem returns the entry of a key in the idempotent table and its slot, or
 // nil; one that has expired is removed.
 func (d *Dedup) liveIdem(now netio.Instant, h uint32, key DedupKey) (*dedupEntry, int) {
-	e, slot := d.idem.find(h, key)
+	e, slot := d.idem.locate(h, key)
 	if e != nil && now >= e.expire {
 		d.idem.remove(e, slot)
-		return d.idem.find(h, key)
+		return d.idem.locate(h, key)
 	}
 	return e, slot
 }
 
 // liveKept is liveIdem for the kept table.
 func (d *Dedup) liveKept(now netio.Instant, h uint32, key DedupKey) (*dedupEntry, int) {
-	e, slot := d.kept.find(h, key)
+	e, slot := d.kept.locate(h, key)
 	if e != nil && now >= e.expire {
 		d.removeKept(e, slot)
-		return d.kept.find(h, key)
+		return d.kept.locate(h, key)
 	}
 	return e, slot
 }
