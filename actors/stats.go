@@ -46,7 +46,7 @@ type counters struct {
 	shed, sendErrors, sendDown, unreachable, midReused               atomic.Uint64
 	panics, restarts, stale, unmatched                               atomic.Uint64
 	peers, exchanges                                                 atomic.Int64
-	dropped                                                          [32]atomic.Uint64 // by protocol.Reason
+	dropped                                                          [protocol.Reasons]atomic.Uint64
 }
 
 func (c *counters) read() Stats {

@@ -122,10 +122,10 @@ func (m *Message) Parse(b []byte) error {
 	if tkl > MaxTokenLen {
 		return fmt.Errorf("%w: token length %d is reserved", ErrFormat, tkl)
 	}
-	if m.Code == Empty && len(b) > HeaderLen {
+	if m.Code == Empty && (tkl > 0 || len(b) > HeaderLen) {
 		// RFC 7252 §4.1: an empty message has a token length of 0 and no
 		// bytes after the message ID.
-		return fmt.Errorf("%w: an empty message with %d bytes after its header", ErrFormat, len(b)-HeaderLen)
+		return fmt.Errorf("%w: an empty message with token length %d and %d bytes after its header", ErrFormat, tkl, len(b)-HeaderLen)
 	}
 	if len(b) < HeaderLen+tkl {
 		return fmt.Errorf("%w: token of %d bytes, %d left", ErrTruncated, tkl, len(b)-HeaderLen)

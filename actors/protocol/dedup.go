@@ -161,7 +161,7 @@ func NewDedup(cfg DedupConfig) *Dedup {
 	d.idem.answers.max = tableBound(cfg.Bytes, DefaultDedupBytes, maxDedupBytes, recordUnit)
 	d.kept.max = tableBound(cfg.KeptEntries, DefaultDedupKeptEntries, maxDedupEntries, 1)
 	d.kept.answers.max = tableBound(cfg.KeptBytes, DefaultDedupKeptBytes, maxDedupBytes, recordUnit)
-	d.reserve = max(d.kept.answers.max/d.kept.max, 2*recordUnit)
+	d.reserve = min(max(d.kept.answers.max/d.kept.max, 2*recordUnit), maxReserve)
 	s := cfg.Seed
 	for i := range d.secret {
 		// SplitMix64: far apart secrets for neighbouring seeds.
@@ -199,7 +199,7 @@ func (d *Dedup) Admit(now netio.Instant, key DedupKey, class DedupClass, lifetim
 		case !e.has(entryAnswered):
 			d.hits++
 			return InProgress, nil
-		case d.idem.answers.holds(e.pos):
+		case d.idem.holdsAnswer(e):
 			d.hits++
 			return Answered, d.idem.answers.at(e.pos, e.size())
 		}
@@ -220,7 +220,7 @@ func (d *Dedup) admitKept(now netio.Instant, h uint32, key DedupKey, lifetime ti
 	if e, _ := d.liveKept(now, h, key); e != nil {
 		return d.repeatKept(e)
 	}
-	if !d.keptSpace(now, 0, d.reserved+1) || !d.insertKept(now, h, dedupEntry{
+	if !d.keptSpace(now, 0, 1) || !d.insertKept(now, h, dedupEntry{
 		key: key, expire: expiry(now, lifetime), pos: d.kept.answers.end, sizeFlags: entryReserved,
 	}) {
 		d.refused++
@@ -286,8 +286,11 @@ func (d *Dedup) Answer(now netio.Instant, key DedupKey, answer []byte) bool {
 
 func (d *Dedup) answerIdem(now netio.Instant, e *dedupEntry, slot int, answer []byte) bool {
 	r := &d.idem.answers
-	had := e.has(entryAnswered) && r.holds(e.pos)
-	if !had || len(answer) > e.size() {
+	had := e.has(entryAnswered) && d.idem.holdsAnswer(e)
+	switch {
+	case len(answer) == 0:
+		e.sizeFlags |= entryAnswered
+	case !had || len(answer) > e.size():
 		// No entry that is left has an answer before this.
 		r.low = max(r.low, d.idem.oldest().mark())
 		pos, ok := r.claim(len(answer), true)
@@ -306,7 +309,7 @@ func (d *Dedup) answerIdem(now netio.Instant, e *dedupEntry, slot int, answer []
 	// only take the places of others.
 	for d.idem.first != d.idem.end {
 		f := d.idem.oldest()
-		if !f.has(entryDead) && (!f.has(entryAnswered) || r.holds(f.pos)) {
+		if !f.has(entryDead) && (!f.has(entryAnswered) || d.idem.holdsAnswer(f)) {
 			break
 		}
 		d.dropOldest(&d.idem, now)
@@ -345,7 +348,7 @@ func (d *Dedup) Keep(now netio.Instant, key DedupKey) bool {
 		return k != nil
 	}
 	answered := e.has(entryAnswered)
-	if answered && !d.idem.answers.holds(e.pos) {
+	if answered && !d.idem.holdsAnswer(e) {
 		d.evicted++
 		d.idem.remove(e, slot)
 		return false
@@ -363,7 +366,7 @@ func (d *Dedup) Keep(now netio.Instant, key DedupKey) bool {
 		copy(d.kept.answers.at(pos+recordUnit, e.size()), d.idem.answers.at(e.pos, e.size()))
 		m.answerAt(pos)
 	} else {
-		if !d.keptSpace(now, 0, d.reserved+1) {
+		if !d.keptSpace(now, 0, 1) {
 			d.refused++
 			return false
 		}

@@ -255,6 +255,25 @@ func TestDedupClassChanges(t *testing.T) {
 	require.Equal(t, 1, d.Stats().Kept)
 }
 
+// Peek remembers nothing and looks at what is kept only.
+func TestDedupPeek(t *testing.T) {
+	d := NewDedup(DedupConfig{})
+	peek := func(now netio.Instant, key DedupKey, want Seen, answer string) {
+		t.Helper()
+		s, b := d.Peek(now, key)
+		require.Equal(t, want.String(), s.String())
+		require.Equal(t, answer, string(b))
+	}
+	peek(t0, 1, New, "")
+	requireSeen(t, d, t0, 1, Kept, New)
+	requireSeen(t, d, t0, 2, Idempotent, New)
+	peek(t0, 1, InProgress, "")
+	peek(t0, 2, New, "")
+	require.True(t, d.Answer(t0, 1, []byte("ack")))
+	peek(t0, 1, Answered, "ack")
+	peek(t0.Add(conLife), 1, New, "")
+}
+
 func TestDedupConfig(t *testing.T) {
 	require.NoError(t, DedupConfig{}.Validate())
 	require.ErrorContains(t, DedupConfig{Entries: -1}.Validate(), "DedupConfig.Entries")

@@ -28,6 +28,9 @@ const firstBytes = 256
 func (r *byteRing) holds(pos uint64) bool { return pos >= r.floor }
 
 func (r *byteRing) at(pos uint64, n int) []byte {
+	if n == 0 {
+		return nil
+	}
 	i := int(pos & uint64(len(r.buf)-1))
 	return r.buf[i : i+n : i+n]
 }
@@ -99,23 +102,29 @@ func (r *byteRing) grow() {
 const (
 	recordUnit = 16
 	recordPad  = 1 // in the last 4 bytes of the header: not an answer
+	// maxReserve is what is set aside at most for an entry without an answer:
+	// answers are rarely longer than a datagram of 1,280 bytes.
+	maxReserve = 1280 + recordUnit
 )
 
 func roundRecord(n int) int { return (n + recordUnit - 1) &^ (recordUnit - 1) }
 
 // keptSpace reports whether n more bytes of records fit besides what is set
-// aside for so many entries.
-func (d *Dedup) keptSpace(now netio.Instant, n, reserved int) bool {
-	r := &d.kept.answers
-	need := n + reserved*d.reserve
-	if int(r.end-r.low)+need <= r.max {
+// aside for the entries without answers and for so many more of them.
+func (d *Dedup) keptSpace(now netio.Instant, n, more int) bool {
+	if d.keptFits(n, more) {
 		return true
 	}
 	for d.kept.over(now) {
 		d.dropOldest(&d.kept, now)
 	}
 	d.reclaim()
-	return int(r.end-r.low)+need <= r.max
+	return d.keptFits(n, more)
+}
+
+func (d *Dedup) keptFits(n, more int) bool {
+	r := &d.kept.answers
+	return int(r.end-r.low)+n+(d.reserved+more)*d.reserve <= r.max
 }
 
 // claimKept makes a record for an answer of n bytes and returns its position.
@@ -124,7 +133,7 @@ func (d *Dedup) keptSpace(now netio.Instant, n, reserved int) bool {
 func (d *Dedup) claimKept(now netio.Instant, key DedupKey, n int, entitled bool) (pos uint64, ok bool) {
 	r := &d.kept.answers
 	need := recordUnit + roundRecord(n)
-	if !(entitled && need <= d.reserve) && !d.keptSpace(now, need, d.reserved) {
+	if !(entitled && need <= d.reserve) && !d.keptSpace(now, need, 0) {
 		return 0, false
 	}
 	if int(r.end-r.low)+need > len(r.buf) {

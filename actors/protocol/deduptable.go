@@ -195,7 +195,9 @@ func (t *dedupTable) makeRoom() bool {
 			entries[int(i)&(len(entries)-1)] = t.entries[int(i)&(n-1)]
 		}
 		t.entries = entries
-		t.slots = make([]uint64, 2*len(entries))
+		// One slot stays empty even while insert has one more in use than there
+		// are entries; a search ends there.
+		t.slots = make([]uint64, max(2*len(entries), 4))
 		t.shift = uint8(32 - bits.Len(uint(len(t.slots)-1)))
 	default:
 		return false
@@ -214,6 +216,10 @@ func (t *dedupTable) makeRoom() bool {
 	}
 	return true
 }
+
+// holdsAnswer reports whether the answer of an entry that has one is still
+// there. Silence always is.
+func (t *dedupTable) holdsAnswer(e *dedupEntry) bool { return e.size() == 0 || t.answers.holds(e.pos) }
 
 func (t *dedupTable) memory() int {
 	return 8*len(t.slots) + int(unsafe.Sizeof(dedupEntry{}))*len(t.entries) + len(t.answers.buf)

@@ -61,11 +61,18 @@ func (t *Transmission) Start(now netio.Instant, p *Params, r float64) (deadline 
 		r = 0
 	}
 	timeout := p.AckTimeout + time.Duration(min(r, 1)*(p.AckRandomFactor-1)*float64(p.AckTimeout))
+	// As Params.Retransmits and MaxTransmitSpan, which would copy p each time.
+	left := p.MaxRetransmit
+	if left == 0 {
+		left = DefaultMaxRetransmit
+	}
+	left = min(max(left, 0), maxRetransmitLimit)
+	span := time.Duration(float64(int(1)<<left-1) * p.AckRandomFactor * float64(p.AckTimeout))
 	*t = Transmission{
 		deadline: now.Add(timeout),
-		last:     now.Add(p.MaxTransmitSpan() + p.AckTimeout),
+		last:     now.Add(span + p.AckTimeout),
 		timeout:  timeout,
-		left:     uint8(p.exponent()),
+		left:     uint8(left),
 		attempts: 1,
 	}
 	return t.deadline
