@@ -12,7 +12,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"reflect"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/coap2/coap2/actors"
@@ -67,11 +67,14 @@ type World struct {
 	network
 	trace trace
 
-	ctx    context.Context
-	end    func(error)
-	nodes  []*actors.Node
-	limit  time.Duration // of waits from outside
-	closed bool
+	ctx   context.Context
+	end   func(error)
+	nodes []*actors.Node
+	ids   map[string]started
+	// starting is the host whose node is just being started
+	starting *host
+	limit    time.Duration // of waits from outside
+	closed   bool
 }
 
 // event is what happens at a time: a timer's call, or the arrival of a packet.
@@ -86,16 +89,9 @@ type event struct {
 //
 // Close it when done with it.
 func New(seed uint64) *World {
-	w := &World{seed: seed, now: Epoch, limit: maxWait}
+	w := &World{seed: seed, now: Epoch, limit: maxWait, ids: map[string]started{}}
 	w.env = actors.NewEnv(clock{w}, runner{w}, slog.New(&logHandler{w: w}))
-	w.env.Rand = func(id, stream string) *rand.Rand {
-		// The id begins with a number that counts the nodes; without it a node's
-		// randomness does not depend on how many there are.
-		if _, name, ok := strings.Cut(id, "."); ok {
-			id = name
-		}
-		return w.Rand(id, stream)
-	}
+	w.env.Rand = w.nodeRand
 	w.env.Resolve = w.resolve
 	w.network.init()
 	w.ctx, w.end = actors.NewTaskContext(w.env)
@@ -111,6 +107,29 @@ func (w *World) Rand(node, stream string) *rand.Rand {
 	b = binary.BigEndian.AppendUint64(b, uint64(len(node)))
 	b = append(append(b, node...), stream...)
 	return rand.New(rand.NewChaCha8(sha256.Sum256(b)))
+}
+
+// nodeRand is the randomness of a node that package actors knows by an id. That
+// has a number that counts the nodes; the World goes by its own names, so that a
+// node's randomness does not depend on who else is there.
+func (w *World) nodeRand(id, stream string) *rand.Rand {
+	if h := w.starting; h != nil {
+		w.ids[id] = started{h.name, h.starts}
+	}
+	s, ok := w.ids[id]
+	if !ok {
+		s.name = id
+	}
+	if s.times > 1 {
+		stream += "#" + strconv.Itoa(s.times)
+	}
+	return w.Rand(s.name, stream)
+}
+
+// started says which start of which node an id of package actors stands for.
+type started struct {
+	name  string
+	times int
 }
 
 // Now returns the present moment; it is Epoch when the World begins.
@@ -167,7 +186,10 @@ func (w *World) Node(name string, cfg actors.Config) (*actors.Node, error) {
 			tap(e)
 		}
 	}
+	h.starts++
+	w.starting = h
 	n, err := actors.Start(cfg)
+	w.starting = nil
 	if err != nil {
 		return nil, fmt.Errorf("sim: node %q: %w", name, err)
 	}
@@ -232,16 +254,16 @@ func (w *World) RunFor(d time.Duration) {
 // no timer is set and no datagram under way. (A node keeps timers for as long as
 // it remembers what duplicates it may get, minutes with default parameters.)
 //
-// If that takes longer than max it gives up, with an error that wraps ErrBusy.
+// If that takes longer than within it gives up, with an error that wraps ErrBusy.
 // If tasks remain that wait for what nobody will do, the error wraps ErrIdle.
-func (w *World) RunUntilIdle(max time.Duration) error {
-	limit := w.now.Add(max)
+func (w *World) RunUntilIdle(within time.Duration) error {
+	limit := w.now.Add(min(max(within, 0), time.Duration(math.MaxInt64-w.now)))
 	defer w.enter("RunUntilIdle")()
 	for w.step(limit) {
 	}
 	if at, ok := w.events.Next(); ok {
 		w.advance(limit)
-		return fmt.Errorf("%w: after %v the next thing to happen is in %v", ErrBusy, max, at.Sub(w.now))
+		return fmt.Errorf("%w: after %v the next thing to happen is in %v", ErrBusy, within, at.Sub(w.now))
 	}
 	if n := len(w.tasks); n > 0 {
 		return fmt.Errorf("%w: %d tasks or handlers", ErrIdle, n)

@@ -48,7 +48,7 @@ func (d *doc) get(_ context.Context, r *actors.Request) (*actors.Response, error
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.exists {
-		return nil, actors.Errorf(codec.NotFound, "it has not been created yet; PUT makes it")
+		return nil, actors.Errorf(codec.NotFound, "it has not been created yet")
 	}
 	if want, ok := r.Options.Accept(); ok && (!d.typed || want != d.format) {
 		return nil, actors.Errorf(codec.NotAcceptable, "this document is there as it was put only")

@@ -47,7 +47,11 @@ func (a *app) openOutput(path string) (*output, error) {
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		return nil, fmt.Errorf("--out: %w", err)
+		var pe *fs.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err // not the temporary name, which nobody has asked for
+		}
+		return nil, fmt.Errorf("--out: %s: %w", path, err)
 	}
 	o := &output{w: tmp, tmp: tmp, path: path}
 	if err := tmp.Chmod(mode); err != nil {

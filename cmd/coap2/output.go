@@ -83,7 +83,7 @@ func display(f codec.Format, known bool, b []byte) []byte {
 	switch {
 	case text != nil:
 		text = codec.AppendPrintable(nil, text)
-	case known && f.IsText() || codec.Printable(b):
+	case known && f.IsText(), codec.Printable(b):
 		text = codec.AppendPrintable(nil, b)
 	default:
 		return []byte(hex.Dump(b))

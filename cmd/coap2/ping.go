@@ -85,7 +85,8 @@ func (a *app) ping(ctx context.Context, uri string, f *pingFlags) error {
 		return nil
 	}
 	var failed error
-	for next := time.Now(); ; {
+	for {
+		start := time.Now()
 		r.Sent++
 		err := one()
 		if ctx.Err() != nil && err != nil {
@@ -102,8 +103,7 @@ func (a *app) ping(ctx context.Context, uri string, f *pingFlags) error {
 		if r.Sent == f.count {
 			break
 		}
-		next = next.Add(f.interval)
-		if !pause(ctx, time.Until(next)) {
+		if !pause(ctx, time.Until(start.Add(f.interval))) {
 			break
 		}
 	}

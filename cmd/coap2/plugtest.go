@@ -21,8 +21,8 @@ const (
 func (d *demoResources) plugtest() []place {
 	test := newDocument("this is a test resource")
 	test.restores = true
-	created := newDocument("")    // what a POST to /test makes
-	byQuery := newDocument("")    // what a POST to /location-query makes
+	created := newDocument("") // what a POST to /test makes
+	byQuery := newDocument("") // what a POST to /location-query makes
 	separate := slowly(d, 2*time.Second, "this took its time")
 	return []place{
 		{"/test", actors.Resource{

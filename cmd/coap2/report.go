@@ -63,17 +63,23 @@ func report(req actors.Request, res *actors.Response, err error, took time.Durat
 		r.ContentFormat = f.String()
 	}
 	r.Location = location(res.Options)
-	if len(res.Payload) > 0 {
-		_, _, registered := f.MediaType()
-		if utf8.Valid(res.Payload) && (f.IsText() || !known || !registered) {
-			s := string(res.Payload)
-			r.Payload = &s
-		} else {
-			r.PayloadBase64 = res.Payload
-		}
+	if isText(f, known, res.Payload) {
+		text := string(res.Payload)
+		r.Payload = &text
+	} else {
+		r.PayloadBase64 = res.Payload
 	}
 	r.Peer, r.Separate = res.Peer.String(), &res.Separate
 	return r
+}
+
+// isText reports whether a payload is text: what its format says, if that is
+// known, or what it looks like.
+func isText(f codec.Format, known bool, b []byte) bool {
+	if _, _, registered := f.MediaType(); known && registered {
+		return f.IsText() && utf8.Valid(b)
+	}
+	return codec.Printable(b)
 }
 
 // codeNumber returns "2.05".

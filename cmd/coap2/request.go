@@ -58,7 +58,6 @@ func (f *requestFlags) add(cmd *cobra.Command) {
 	fl.StringVar(&f.file, "file", "", "read the payload from a file; - is stdin")
 	fl.VarP(&f.options, "option", "O", "another option, such as If-Match=0x0a0b or If-None-Match; may be repeated")
 	fl.StringVar(&f.out, "out", "", "write the payload (or the JSON object) to a file, which appears only when it is complete")
-	cmd.MarkFlagsMutuallyExclusive("data", "file")
 }
 
 // requestHelp is what differs between the commands that make one request.
@@ -100,8 +99,11 @@ func (a *app) request(ctx context.Context, method codec.Code, uri string, f *req
 	if err == nil {
 		err = f.check()
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case f.data != "" && f.file != "":
+		return errors.New("--data and --file both give the payload; use one of them")
 	}
 	req := actors.Request{
 		Method: method, URI: u.String(), Options: f.options.options, NonConfirmable: f.non,
@@ -153,10 +155,8 @@ func (a *app) outcome(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &ce) && ce.Diagnostic != "":
-		return &exitError{exitResponse, fmt.Errorf("%v: %s", ce.Code, ce.Diagnostic)}
 	case errors.As(err, &ce):
-		return &exitError{exitResponse, errors.New(ce.Code.String())}
+		return &exitError{exitResponse, err}
 	case ctx.Err() != nil:
 		return &exitError{exitInterrupted, errInterrupted}
 	}

@@ -37,10 +37,12 @@ type app struct {
 }
 
 func newApp(in io.Reader, out, err io.Writer) *app {
-	a := &app{in: in, out: out, err: &lockedWriter{w: err}, terminal: isTerminal(out)}
-	a.colour = a.terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-	return a
+	terminal := isTerminal(out)
+	return &app{in: in, out: out, err: &lockedWriter{w: err}, terminal: terminal, colour: terminal && colourWanted()}
 }
+
+// colourWanted is what the environment says (https://no-color.org).
+func colourWanted() bool { return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" }
 
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
@@ -106,7 +108,7 @@ func (a *app) complain(err error) {
 // which tells a user of the command nothing.
 func plain(err error) string {
 	s := err.Error()
-	for _, prefix := range []string{"actors: ", "codec: ", "udp: "} {
+	for _, prefix := range []string{"actors: ", "codec: ", "udp: ", "coap: "} {
 		s = strings.ReplaceAll(s, prefix, "")
 	}
 	return s
@@ -157,20 +159,26 @@ func version() string {
 		return "(unknown) " + runtime.Version()
 	}
 	parts := []string{info.Main.Version}
-	if parts[0] == "" {
+	if v := info.Main.Version; v == "" || v == "(devel)" {
 		parts[0] = "(devel)"
-	}
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			parts = append(parts, s.Value[:min(len(s.Value), 12)])
-		case s.Key == "vcs.time":
-			parts = append(parts, s.Value)
-		case s.Key == "vcs.modified" && s.Value == "true":
-			parts = append(parts, "modified")
+		for _, s := range info.Settings {
+			switch {
+			case s.Key == "vcs.revision":
+				parts = append(parts, s.Value[:min(len(s.Value), 12)])
+			case s.Key == "vcs.modified" && s.Value == "true":
+				parts = append(parts, "modified")
+			}
 		}
 	}
 	return strings.Join(append(parts, info.GoVersion), " ")
+}
+
+// noArguments checks that a command was given nothing but flags.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%s takes no arguments; %q is too much", cmd.Name(), args[0])
+	}
+	return nil
 }
 
 // oneURI checks that a command was given one URI and nothing else.

@@ -31,7 +31,7 @@ those that the ETSI plugtests ask for: /test, /separate, /query,
 /link2, /link3, /path. GET /.well-known/core lists them.`,
 		Example: `  coap2 serve
   coap2 serve --listen 127.0.0.1:0 --listen '[::1]:0' -v`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context(), f) },
 	}
 	cmd.Flags().StringArrayVar(&f.listen, "listen", nil, `address to listen on, HOST:PORT; no host is all addresses, port 0 any free one; may be repeated (default ":5683")`)

@@ -196,7 +196,7 @@ func (s *socket) sendError(d *netio.Datagram, err error) error {
 		return s.t.closedError()
 	}
 	s.sendErrors.Add(1)
-	if d.Interface != 0 || d.Peer.Addr.Addr().Zone() != "" {
+	if d.Peer.Addr.Addr().Zone() != "" {
 		s.t.zones.forget() // the interface may be another by now
 	}
 	if local := sourceOf(d); local.IsValid() {

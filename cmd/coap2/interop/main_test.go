@@ -34,6 +34,11 @@ func runTests(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	buildDir = dir
+	if raceEnabled {
+		// By default a program with the race detector sleeps for a second
+		// before it exits.
+		os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
+	}
 	return m.Run()
 }
 

@@ -25,14 +25,6 @@ var defaults protocol.Params
 // hosts are the loopback addresses of both families.
 var hosts = []string{"127.0.0.1", "::1"}
 
-// bracket returns a host as it stands in a URI.
-func bracket(host string) string {
-	if strings.Contains(host, ":") {
-		return "[" + host + "]"
-	}
-	return host
-}
-
 // startNode starts a node of our own on a free port.
 func startNode(t *testing.T, host string, params protocol.Params) *actors.Node {
 	t.Helper()

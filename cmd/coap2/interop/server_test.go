@@ -103,7 +103,7 @@ func TestLibcoapOptions(t *testing.T) {
 		{"percent-encoding", []string{uri + "/inline/%C3%A9%20%2F"}, "2.05", "GET /inline/é / []"},
 		{"token of 8 bytes", []string{"-T", "12345678", uri + "/inline/1"}, "2.05", "GET /inline/1 []"},
 		{"separate, token of 8 bytes", []string{"-T", "12345678", uri + "/separate/1"}, "2.05", "GET /separate/1 []"},
-		{"host name", []string{fmt.Sprintf("coap://localhost:%d/inline/1", server.addr.Port())}, "2.05", "GET /inline/1 []"},
+		{"Uri-Host", []string{"-O", "3,node1.example", uri + "/inline/1"}, "2.05", "GET /inline/1 []"},
 		{"no such resource", []string{uri + "/nope"}, "4.04", ""},
 		{"no such method", []string{"-m", "put", uri + "/.well-known/core"}, "4.05", ""},
 	} {
