@@ -148,7 +148,7 @@ func TestParseErrors(t *testing.T) {
 		{"token length 9", "49010000 000000000000000000", ErrFormat},
 		{"token length 15", "4f010000", ErrFormat},
 		{"empty message with a token", "41000000 01", ErrFormat},
-		{"empty message that announces a token", "41000000", ErrTruncated},
+		{"empty message that announces a token", "41000000", ErrFormat},
 		{"empty message with a payload", "40000000 ff01", ErrFormat},
 		{"marker without payload", "40010000 ff", ErrFormat},
 		{"marker without payload after an option", "40010000 b161 ff", ErrFormat},

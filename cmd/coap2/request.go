@@ -63,7 +63,7 @@ func (f *requestFlags) add(cmd *cobra.Command) {
 // requestHelp is what differs between the commands that make one request.
 var requestHelp = map[codec.Code]struct{ short, example string }{
 	codec.GET: {"Get a representation of a resource", `  coap2 get coap://localhost/hello
-  coap2 get localhost/.well-known/core?rt=Type1*
+  coap2 get 'localhost/.well-known/core?rt=Type1*'
   coap2 get --accept xml coap://localhost/multi-format
   coap2 get 'coap://localhost/root?{"soil":"N,K"}'
   coap2 get --json -v coap://localhost/separate`},

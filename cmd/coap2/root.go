@@ -108,7 +108,7 @@ func (a *app) complain(err error) {
 // which tells a user of the command nothing.
 func plain(err error) string {
 	s := err.Error()
-	for _, prefix := range []string{"actors: ", "codec: ", "udp: ", "coap: "} {
+	for _, prefix := range []string{"actors: ", "codec: ", "netio: ", "udp: ", "coap: "} {
 		s = strings.ReplaceAll(s, prefix, "")
 	}
 	return s
