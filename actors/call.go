@@ -87,6 +87,7 @@ func (n *Node) start(req Request, done func(*Response, error)) *Call {
 		c.sh.post(c.sh.endpoint, c)
 		return c
 	}
+	c.sh.post(c.sh.endpoint, resolving{c})
 	n.env.Runner.Go(func() {
 		ctx, end := NewTaskContext(n.env)
 		defer end(context.Canceled)
@@ -98,6 +99,13 @@ func (n *Node) start(req Request, done func(*Response, error)) *Call {
 		c.sh.post(c.sh.endpoint, resolved{c, u, addrs})
 	})
 	return c
+}
+
+// onResolving starts the time of a call whose host is being looked up.
+func (e *endpoint) onResolving(c *Call) {
+	if !c.ended {
+		e.armCall(c)
+	}
 }
 
 // onResolved begins a call whose host has a name.
@@ -234,7 +242,7 @@ func (e *endpoint) onCall(ctx ctxActor, c *Call) {
 	}
 	c.pe = pe
 	sh.peers.Pin(pe)
-	if c.deadline == 0 { // it is running already when another address is tried
+	if c.deadline == 0 { // it is running already if the host has a name
 		e.armCall(c)
 	}
 	switch pe.Value.window.Acquire(c.params.NStart, sh.limits.Queue, turn{call: c}) {

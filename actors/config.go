@@ -25,6 +25,10 @@ type Config struct {
 	// Open opens the node's transport, at the start and again after it died.
 	// nil = UDP sockets on Listen.
 	Open func() (netio.Transport, error)
+	// Setup, where set, is called before the transport is opened: resources
+	// that are added in it are there when the first request comes. Its error
+	// makes Start fail.
+	Setup func(*Node) error
 	// Params are the transmission parameters for all exchanges of the node;
 	// zero fields = the defaults of RFC 7252 §4.8. A Request can override them.
 	Params protocol.Params

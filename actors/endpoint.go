@@ -26,6 +26,8 @@ func (e *endpoint) Receive(ctx actor.Context) {
 		e.onBatch(ctx, m)
 	case *Call:
 		e.onCall(ctx, m)
+	case resolving:
+		e.onResolving(m.call)
 	case resolved:
 		e.onResolved(ctx, m)
 	case launch:

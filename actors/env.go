@@ -71,6 +71,9 @@ func newActorSystem(log *slog.Logger) *actor.ActorSystem {
 	return actor.NewActorSystem(
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return log }),
 		actor.WithMetricProviders(nil),
+		// The throttle of a log that we do not keep runs a goroutine on the real
+		// clock for each interval in which a message comes too late.
+		actor.WithDeadLetterThrottleInterval(time.Nanosecond),
 	)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/coap2/coap2/codec"
 	"github.com/coap2/coap2/netio"
@@ -49,8 +50,8 @@ type RequestError struct {
 // Error implements error.
 func (e *RequestError) Error() string {
 	where := e.URI
-	if e.Peer.Addr.IsValid() {
-		where += " (" + e.Peer.String() + ")"
+	if p := e.Peer.String(); e.Peer.Addr.IsValid() && !strings.Contains(where, p) {
+		where += " (" + p + ")"
 	}
 	return fmt.Sprintf("actors: %s %s: %v", methodName(e.Method), where, e.Err)
 }
@@ -109,7 +110,8 @@ func Errorf(c codec.Code, format string, args ...any) error {
 func (e *CodeError) Error() string {
 	s := fmt.Sprintf("coap: %v", e.Code)
 	if e.Diagnostic != "" {
-		s += ": " + e.Diagnostic
+		// It is a stranger's text: what is not printable is escaped.
+		s += ": " + string(codec.AppendPrintable(nil, []byte(e.Diagnostic)))
 	}
 	return s
 }

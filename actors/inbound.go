@@ -170,6 +170,8 @@ func replyTo(d *netio.Datagram) to {
 
 // Messages between the actors of a node.
 type (
+	// resolving: the host of a call is being looked up.
+	resolving struct{ call *Call }
 	// resolved: the host of a call has these addresses.
 	resolved struct {
 		call  *Call

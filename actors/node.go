@@ -93,6 +93,11 @@ func Start(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n.router.Store(r)
+	if cfg.Setup != nil {
+		if err := cfg.Setup(n); err != nil {
+			return nil, err
+		}
+	}
 	if n.opened, err = n.open(); err != nil {
 		return nil, fmt.Errorf("actors: opening the transport: %w", err)
 	}
@@ -218,7 +223,9 @@ func (n *Node) removeRoute(route *Route) {
 	n.mu.Lock()
 	n.router.Store(n.router.Load().without(route))
 	n.mu.Unlock()
-	n.shard.post(n.resources, removed{route})
+	if n.resources != nil { // else nothing has been spawned yet
+		n.shard.post(n.resources, removed{route})
+	}
 }
 
 // addCall puts a call on the list of those that Stop ends; false if the node is

@@ -423,3 +423,24 @@ func TestStopFinishesWhatIsOpenAndLeaksNothing(t *testing.T) {
 	require.ErrorIs(t, <-asked, ErrStopped)
 	require.Eventually(t, func() bool { runtime.Gosched(); return ours() <= before }, 5*time.Second, time.Millisecond, "no goroutine is left")
 }
+
+func TestSetupComesBeforeTheFirstRequest(t *testing.T) {
+	srv := startNode(t, Config{Setup: func(n *Node) error {
+		_, err := n.Handle("/there", Resource{Get: text("already")})
+		if err != nil {
+			return err
+		}
+		gone, err := n.Handle("/gone", Resource{Get: nothing})
+		if err == nil {
+			gone.Remove()
+		}
+		return err
+	}})
+	cli := startNode(t, Config{})
+	_, err := cli.Get(t.Context(), srv.URI("/there"))
+	require.NoError(t, err)
+	_, err = cli.Get(t.Context(), srv.URI("/gone"))
+	requireCode(t, err, codec.NotFound)
+	_, err = Start(Config{Setup: func(*Node) error { return errors.New("no") }})
+	require.EqualError(t, err, "no")
+}
