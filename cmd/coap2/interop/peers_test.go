@@ -50,6 +50,12 @@ func startServe(t *testing.T, host string) netip.AddrPort {
 			}
 		}
 	}, coap2(t), "serve", "--listen", net.JoinHostPort(host, "0"))
+	// A race that its race detector found is an exit code, too.
+	t.Cleanup(func() {
+		if err := s.interrupt(); err != nil {
+			t.Errorf("serve did not end well: %v", err)
+		}
+	})
 	select {
 	case uri := <-ready:
 		addr, err := netip.ParseAddrPort(strings.TrimSpace(uri))

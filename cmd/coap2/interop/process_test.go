@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -85,8 +86,9 @@ func (w *tail) String() string {
 type server struct {
 	command string
 	log     tail
+	process *os.Process
 	ended   chan struct{} // closed when the process has ended
-	kill    func()
+	err     error         // how; to be read afterwards
 }
 
 // startServer starts one. lines, where not nil, is given each line of its
@@ -99,11 +101,7 @@ func startServer(t *testing.T, lines func(string), path string, args ...string) 
 	require.NoError(t, err)
 	cmd.Stderr = &s.log
 	require.NoError(t, cmd.Start())
-	var once sync.Once
-	s.kill = func() {
-		once.Do(func() { _ = cmd.Process.Kill() })
-		<-s.ended
-	}
+	s.process = cmd.Process
 	go func() {
 		defer close(s.ended)
 		in := bufio.NewScanner(stdout)
@@ -115,7 +113,8 @@ func startServer(t *testing.T, lines func(string), path string, args ...string) 
 			}
 		}
 		_, _ = io.Copy(&s.log, stdout)
-		fmt.Fprintf(&s.log, "(ended: %v)\n", cmd.Wait())
+		s.err = cmd.Wait()
+		fmt.Fprintf(&s.log, "(ended: %v)\n", s.err)
 	}()
 	t.Cleanup(func() {
 		s.kill()
@@ -124,6 +123,25 @@ func startServer(t *testing.T, lines func(string), path string, args ...string) 
 		}
 	})
 	return s
+}
+
+// kill ends the process, if it has not ended.
+func (s *server) kill() {
+	_ = s.process.Kill()
+	<-s.ended
+}
+
+// interrupt asks the process to end, as Ctrl-C does, and returns how it did.
+func (s *server) interrupt() error {
+	if err := s.process.Signal(os.Interrupt); err != nil {
+		return err
+	}
+	select {
+	case <-s.ended:
+		return s.err
+	case <-time.After(patience):
+		return errors.New("it does not end")
+	}
 }
 
 // String returns the command and the end of what it has written.
