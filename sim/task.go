@@ -96,7 +96,7 @@ type task struct {
 	parked, queued bool
 	ctx            context.Context // watched while parked, or nil
 	failure        error
-	refused        int // waits after Close
+	refused        int // waits since Close
 }
 
 // maxSpare is how many coroutines without a task a World keeps.
@@ -112,7 +112,7 @@ func (w *World) spawn(f func()) *task {
 		t = &task{w: w}
 		t.next, t.stop = iter.Pull(t.loop)
 	}
-	t.f, t.end, t.index, t.queued = f, nil, len(w.tasks), true
+	t.f, t.end, t.index, t.queued, t.refused = f, nil, len(w.tasks), true, 0
 	w.tasks = append(w.tasks, t)
 	w.ready.push(unit{task: t})
 	return t
@@ -124,6 +124,9 @@ func (t *task) loop(yield func(struct{}) bool) {
 	for t.once() && yield(struct{}{}) {
 	}
 }
+
+// maxRefused is how often a task may wait while the World is being closed.
+const maxRefused = 1000
 
 // errAbandoned ends a task that goes on waiting though the World is closed.
 var errAbandoned = errors.New("sim: a task goes on waiting though the World is closed")
@@ -209,6 +212,11 @@ func (s *signal) Set() {
 // lets the World run. What has happened wins over what was given up.
 func (s *signal) Wait(ctx context.Context) error {
 	w, t := s.w, s.w.current
+	if w.trace.closed && t != nil {
+		if t.refused++; t.refused > maxRefused {
+			panic(errAbandoned)
+		}
+	}
 	if s.set {
 		return nil
 	}
@@ -239,9 +247,6 @@ func (s *signal) Wait(ctx context.Context) error {
 		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	}
-	if t.refused++; t.refused > 100 {
-		panic(errAbandoned)
 	}
 	return ErrClosed
 }

@@ -56,6 +56,7 @@ type World struct {
 	events protocol.Deadlines[event]
 	ready  queue
 	spins  int // things run since time went on
+	stuck  int // how many of them mean that it never will
 
 	running bool
 	current *task   // the one whose code runs
@@ -89,7 +90,7 @@ type event struct {
 //
 // Close it when done with it.
 func New(seed uint64) *World {
-	w := &World{seed: seed, now: Epoch, limit: maxWait, ids: map[string]started{}}
+	w := &World{seed: seed, now: Epoch, limit: maxWait, stuck: maxSpins, ids: map[string]started{}}
 	w.env = actors.NewEnv(clock{w}, runner{w}, slog.New(&logHandler{w: w}))
 	w.env.Rand = w.nodeRand
 	w.env.Resolve = w.resolve
@@ -186,6 +187,14 @@ func (w *World) Node(name string, cfg actors.Config) (*actors.Node, error) {
 			tap(e)
 		}
 	}
+	setup := cfg.Setup
+	cfg.Setup = func(n *actors.Node) error {
+		n.Use(w.traced(h))
+		if setup != nil {
+			return setup(n)
+		}
+		return nil
+	}
 	h.starts++
 	w.starting = h
 	n, err := actors.Start(cfg)
@@ -193,12 +202,6 @@ func (w *World) Node(name string, cfg actors.Config) (*actors.Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sim: node %q: %w", name, err)
 	}
-	n.Use(func(next actors.Handler) actors.Handler {
-		return func(ctx context.Context, r *actors.Request) (*actors.Response, error) {
-			w.onHandler(h, r)
-			return next(ctx, r)
-		}
-	})
 	w.nodes = append(w.nodes, n)
 	return n, nil
 }
@@ -287,8 +290,8 @@ func (w *World) enter(what string) (leave func()) {
 // step lets the next thing happen that is due by limit, and reports whether
 // there was one: what is ready first, then time goes on.
 func (w *World) step(limit netio.Instant) bool {
-	if w.spins++; w.spins > maxSpins {
-		panic(fmt.Sprintf("sim: no progress: %d things have happened at %v, and more is ready", maxSpins, w.Elapsed()))
+	if w.spins++; w.spins > w.stuck {
+		panic(fmt.Sprintf("sim: no progress: %d things have happened at %v, and more is ready", w.stuck, w.Elapsed()))
 	}
 	if u, ok := w.ready.pop(); ok {
 		w.run(u)
