@@ -32,7 +32,8 @@ type Call struct {
 	named    tokenKey
 	slot     *slot
 	deadline protocol.Handle
-	holds    bool // counts in the peer's window
+	holds    bool          // counts in the peer's window
+	expected netio.Instant // a NON that has been sent and not answered counts so long
 	ended    bool
 	prev     *Call // the node's list of calls
 	next     *Call
@@ -52,7 +53,8 @@ func (c *Call) cancel(err error) {
 }
 
 // Go makes a request and returns at once. done is called exactly once, on the
-// node's goroutine: it must not block. A response that is no success comes as
+// node's goroutine (before Go returns where the node has ended): it must not
+// block. It may be nil. A response that is no success comes as
 // the response together with a *CodeError.
 //
 // The request's Options and Payload must not be changed until done is called.
@@ -71,6 +73,9 @@ func (n *Node) start(req Request, done func(*Response, error)) *Call {
 		c.params = protocol.Merge(n.params, req.Params)
 		u, err = codec.ParseURI(req.URI)
 	}
+	if err == nil && req.Method != codec.Empty && !req.Method.IsRequest() {
+		err = fmt.Errorf("code %v is no method", req.Method)
+	}
 	if err == nil && u.Scheme != "coap" {
 		err = fmt.Errorf("this node has no transport for the scheme %q", u.Scheme)
 	}
@@ -78,12 +83,21 @@ func (n *Node) start(req Request, done func(*Response, error)) *Call {
 		n.soon(func() { c.sh.finish(c, nil, err) })
 		return c
 	}
+	dest, literal := u.Addr()
+	if literal {
+		if dest.Addr().IsMulticast() && (req.Method == codec.Empty || !req.NonConfirmable) {
+			err = errors.New("a request to a group must be NonConfirmable (RFC 7252 §8.1)")
+			n.soon(func() { c.sh.finish(c, nil, err) })
+			return c
+		}
+		c.target(u, dest)
+	}
+	// From here on the node's goroutine may end the call at any moment.
 	if !n.addCall(c) {
 		n.soon(func() { c.sh.finish(c, nil, ErrStopped) })
 		return c
 	}
-	if dest, ok := u.Addr(); ok {
-		c.target(u, dest)
+	if literal {
 		c.sh.post(c.sh.endpoint, c)
 		return c
 	}
@@ -269,8 +283,17 @@ func (e *endpoint) armCall(c *Call) {
 
 func (c *Call) expireIn(d time.Duration) {
 	c.sh.cancel(&c.deadline)
-	c.deadline = c.sh.after(d, c.sh.endpoint, cancelCall{c, fmt.Errorf("%w within %v", ErrTimeout, d)})
+	c.deadline = c.sh.after(d, c.sh.endpoint, cancelCall{c, timeoutAfter(d)})
 }
+
+// timeoutAfter is ErrTimeout with the time that has passed. Every call has one
+// ready, so it is a number until somebody reads it.
+type timeoutAfter time.Duration
+
+func (d timeoutAfter) Error() string {
+	return fmt.Sprintf("%v within %v", ErrTimeout, time.Duration(d))
+}
+func (timeoutAfter) Unwrap() error { return ErrTimeout }
 
 // onLaunch gives a call whose turn it is an exchange, a token and a message ID.
 func (e *endpoint) onLaunch(ctx ctxActor, c *Call) {
@@ -406,8 +429,16 @@ func (sh *shard) giveBack(c *Call) {
 	}
 	if c.holds {
 		c.holds = false
-		sh.unexpect(c.pe, c.params.NStart)
+		if c.expected > sh.now() {
+			// Nobody waits any more, but the peer has not responded: it is to
+			// be sent no more than PROBING_RATE (RFC 7252 §4.7).
+			sh.peers.Pin(c.pe)
+			sh.timers.Add(c.expected, timer{sh.endpoint, unexpected{c.pe, c.params.NStart}})
+		} else {
+			sh.unexpect(c.pe, c.params.NStart)
+		}
 	}
+	c.expected = 0
 	if c.pe != nil {
 		sh.peers.Unpin(c.pe)
 		c.pe = nil
@@ -423,5 +454,7 @@ func (sh *shard) callback(c *Call, res *Response, err error) {
 			sh.node.log.Error("actors: the callback of a request panicked", "uri", c.req.URI, "panic", r)
 		}
 	}()
-	c.done(res, err)
+	if c.done != nil {
+		c.done(res, err)
+	}
 }

@@ -50,7 +50,8 @@ type Config struct {
 // Limits bound a node's memory. Zero fields mean the default.
 type Limits struct {
 	// Peers is the number of peers remembered; 0 = 65,536. Beyond it the one
-	// that was silent longest is forgotten.
+	// that was silent longest is forgotten; where all have something under way,
+	// requests of others are answered 5.03.
 	Peers int
 	// Exchanges is the number of requests being served and of own requests
 	// outstanding, together; 0 = 16,384. Beyond it requests are answered 5.03,

@@ -69,17 +69,28 @@ func (c *taskContext) Value(key any) any {
 // AfterFunc registers f to be called, in order of registration, when the
 // context ends. The context package uses it to propagate the end to derived
 // contexts without a goroutine.
+//
+// If it has ended already, f is called from a task of its own: the context
+// package holds a lock here that its f takes.
 func (c *taskContext) AfterFunc(f func()) (stop func() bool) {
+	stop, ended := c.onEnd(f)
+	if ended {
+		c.env.Runner.Go(f)
+	}
+	return stop
+}
+
+// onEnd registers f, or reports that the context has ended.
+func (c *taskContext) onEnd(f func()) (stop func() bool, ended bool) {
 	h := &f
 	c.mu.Lock()
-	ended := c.err != nil
+	ended = c.err != nil
 	if !ended {
 		c.hooks = append(c.hooks, h)
 	}
 	c.mu.Unlock()
 	if ended {
-		f()
-		return func() bool { return false }
+		return func() bool { return false }, true
 	}
 	return func() bool {
 		c.mu.Lock()
@@ -91,7 +102,7 @@ func (c *taskContext) AfterFunc(f func()) (stop func() bool) {
 			}
 		}
 		return false
-	}
+	}, false
 }
 
 // end ends the context; only the first call counts.
@@ -113,13 +124,18 @@ func (c *taskContext) end(err error) {
 	}
 }
 
-// OnEnd calls f when the handler context that ctx derives from ends; it does
-// nothing for other contexts. A Runner that parks tasks uses it to wake them.
+// OnEnd calls f when the handler context that ctx derives from ends, at once if
+// it has ended; it does nothing for other contexts. A Runner that parks tasks uses it to wake them.
 func OnEnd(ctx context.Context, f func()) (stop func() bool) {
-	if t := taskOf(ctx); t != nil {
-		return t.AfterFunc(f)
+	t := taskOf(ctx)
+	if t == nil {
+		return func() bool { return false }
 	}
-	return func() bool { return false }
+	stop, ended := t.onEnd(f)
+	if ended {
+		f()
+	}
+	return stop
 }
 
 // NewTaskContext returns a context for a task that a Runner starts itself, and

@@ -28,7 +28,7 @@ func TestTaskContextEndsItsChildrenInOrderAndAtOnce(t *testing.T) {
 	<-done
 	<-c.Done()
 	ran := false
-	require.False(t, c.AfterFunc(func() { ran = true })())
+	require.False(t, OnEnd(child, func() { ran = true })())
 	require.True(t, ran, "an ended context calls at once")
 }
 

@@ -40,6 +40,9 @@ func (e *endpoint) Receive(ctx actor.Context) {
 		e.onSendDelayed(m)
 	case unkeep:
 		e.sh.onUnkeep(m.peer)
+	case unexpected:
+		e.sh.unexpect(m.peer, m.nstart)
+		e.sh.peers.Unpin(m.peer)
 	case stopNode:
 		e.onStop()
 	case quiet:
@@ -55,6 +58,7 @@ func (e *endpoint) Receive(ctx actor.Context) {
 // travel to it together.
 func (e *endpoint) onBatch(ctx actor.Context, b *inbatch) {
 	now := e.sh.now()
+	e.sh.waiting.Add(-b.cost)
 	b.refs++
 	e.sh.stats.received.Add(uint64(len(b.grams)))
 	for i := range b.grams {
@@ -158,7 +162,8 @@ func (e *endpoint) onRequest(ctx actor.Context, now netio.Instant, d *netio.Data
 	sh := e.sh
 	pe := sh.lookupPeer(now, d.Peer)
 	if pe == nil {
-		return false // nothing can be remembered of this peer, so nothing is done for it
+		// Nothing can be remembered of this peer, so nothing is done for it.
+		return e.refuse(in, codec.ServiceUnavailable, "too many peers have something under way")
 	}
 	in.peer = pe
 	con := in.msg.Type == codec.CON
@@ -187,16 +192,21 @@ func (e *endpoint) onRequest(ctx actor.Context, now netio.Instant, d *netio.Data
 	case protocol.Full:
 		return e.shed(in, "too many requests are remembered")
 	}
-	if class == protocol.Kept {
-		sh.keep(pe, now.Add(lifetime))
-	}
 	if sh.stopping {
 		return e.shed(in, "stopping")
 	}
 	if o := in.msg.Options; o.Has(codec.OptionProxyURI) || o.Has(codec.OptionProxyScheme) {
 		return e.refuse(in, codec.ProxyingNotSupported, "")
 	}
-	return e.dispatch(ctx, now, d, in)
+	if !e.dispatch(ctx, now, d, in) {
+		return false
+	}
+	if class == protocol.Kept {
+		// Only now: to refuse a request twice does no harm, and who is refused
+		// is not to fill the table of peers.
+		sh.keep(pe, now.Add(lifetime))
+	}
+	return true
 }
 
 // dispatch hands a new request to its resource.
@@ -257,13 +267,10 @@ func (e *endpoint) refuse(in *incoming, code codec.Code, diagnostic string) bool
 		m := &e.msg
 		*m = codec.Message{Type: codec.ACK, Code: code, MessageID: in.msg.MessageID, Token: in.msg.Token, Payload: []byte(diagnostic)}
 		if in.msg.Type == codec.NON {
-			pe := in.peer
-			if pe == nil {
-				if pe = sh.lookupPeer(sh.now(), in.dst.peer); pe == nil {
-					return false
-				}
+			if in.peer == nil {
+				return false // it takes a message ID, and there is no place for one
 			}
-			m.Type, m.MessageID = codec.NON, sh.nonMID(pe)
+			m.Type, m.MessageID = codec.NON, sh.nonMID(in.peer)
 		}
 		data, err := sh.send(m, in.dst, "")
 		if err == nil && in.key != 0 {
@@ -453,47 +460,12 @@ func (e *endpoint) onRestarting() {
 		if s.call != nil || s.in != nil {
 			e.sh.failSlot(s, fmt.Errorf("internal error: the endpoint restarted"))
 		}
+		// The new exchanges have the old ones' names, and handlers of old
+		// requests will still answer to them.
+		e.sh.firstGen = max(e.sh.firstGen, s.gen+1)
 	}
 	e.sh.slots, e.sh.free = nil, nil
 	for _, r := range e.touched {
 		r.pending = nil
 	}
-}
-
-// onStop refuses new requests, lets those being served finish, and ends own
-// calls once nothing is being served that may depend on them.
-func (e *endpoint) onStop() {
-	sh := e.sh
-	if sh.stopping {
-		return
-	}
-	sh.stopping = true
-	sh.drained = func() { sh.post(sh.node.pid, drained{}) }
-	e.endCallsIfQuiet()
-	sh.checkDrained()
-}
-
-func (e *endpoint) endCallsIfQuiet() {
-	if e.sh.serving == 0 {
-		e.endCalls()
-	}
-}
-
-func (e *endpoint) endCalls() {
-	for _, c := range e.sh.node.openCalls() {
-		e.sh.post(e.sh.endpoint, cancelCall{c, ErrStopped})
-	}
-}
-
-// onStopNow ends what is still open.
-func (e *endpoint) onStopNow() {
-	for _, s := range e.sh.slots {
-		if s.in != nil {
-			if s.in.ctx != nil {
-				s.in.ctx.end(ErrStopped)
-			}
-			e.sh.served(s)
-		}
-	}
-	e.endCalls()
 }

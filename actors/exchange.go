@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -198,10 +199,10 @@ func (x *exchange) answerSeparately(in *incoming, m *codec.Message) {
 		mid = sh.mids(in.peer).Force(sh.now())
 	}
 	m.MessageID = mid
-	buf, err := m.Append(x.buf[:0])
+	buf, err := appendDatagram(x.buf[:0], m)
 	if err != nil {
 		sh.node.log.Error("actors: a response could not be encoded", "path", in.req.Path(), "error", err)
-		if buf, err = internalError(m).Append(x.buf[:0]); err != nil {
+		if buf, err = appendDatagram(x.buf[:0], internalError(m)); err != nil {
 			sh.served(x.slot)
 			return
 		}
@@ -220,10 +221,7 @@ func (x *exchange) answerSeparately(in *incoming, m *codec.Message) {
 
 func (x *exchange) onProceed(gen uint32) {
 	if gen != x.slot.gen || !x.separate {
-		// It ended after its turn had come: the turn goes on to the next.
-		if x.peer != nil {
-			x.sh.unexpect(x.peer, x.sh.params.NStart)
-		}
+		// It ended after its turn had come; the turn went on with its release.
 		return
 	}
 	x.transmit()
@@ -238,6 +236,9 @@ func (x *exchange) transmit() {
 }
 
 func (x *exchange) onRetransmit() {
+	if !x.tx.Active() {
+		return // it fired just before the acknowledgement was handled
+	}
 	verdict, deadline := x.tx.Due(x.sh.now())
 	switch verdict {
 	case protocol.Wait:
@@ -296,6 +297,9 @@ func (x *exchange) onAcknowledged() {
 // onReset: the peer rejects what was sent. For a ping that is the answer.
 func (x *exchange) onReset() {
 	c := x.slot.call
+	if c != nil {
+		c.expected = 0
+	}
 	switch {
 	case x.separate:
 		x.endSeparate()
@@ -310,14 +314,26 @@ func (x *exchange) onReset() {
 func (x *exchange) onAbort(err error) {
 	switch {
 	case x.slot.call != nil:
+		if errors.Is(err, ErrUnreachable) {
+			x.slot.call.expected = 0 // nobody is being probed
+		}
 		x.endCall(nil, err)
 	case x.separate:
 		x.endSeparate()
 	}
 }
 
-func (x *exchange) endSeparate() {
+// sent ends the transmission. A pool of exchanges that once sent long messages
+// must not keep the memory of all of them.
+func (x *exchange) sent() {
 	x.tx.Stop()
+	if cap(x.buf) > 4096 {
+		x.buf = nil
+	}
+}
+
+func (x *exchange) endSeparate() {
+	x.sent()
 	x.unexpect()
 	x.separate = false
 	x.sh.served(x.slot)
@@ -368,7 +384,7 @@ func (x *exchange) onStartCall(m startCall) {
 	if c.req.NonConfirmable && c.req.Method != codec.Empty {
 		msg.Type = codec.NON
 	}
-	buf, err := msg.Append(x.buf[:0])
+	buf, err := appendDatagram(x.buf[:0], &msg)
 	if err != nil {
 		x.endCall(nil, err)
 		return
@@ -379,7 +395,8 @@ func (x *exchange) onStartCall(m startCall) {
 		x.arm(x.tx.Start(sh.now(), x.params, sh.rand.Float64()), timerRetransmit)
 		return
 	}
-	x.arm(protocol.ExpectUntil(sh.now(), len(buf), x.params), timerExpect)
+	c.expected = protocol.ExpectUntil(sh.now(), len(buf), x.params)
+	x.arm(c.expected, timerExpect)
 }
 
 // onReply ends the call with its response.
@@ -388,12 +405,13 @@ func (x *exchange) onReply(in *incoming) {
 	if c == nil || c.req.Method == codec.Empty {
 		return
 	}
+	c.expected = 0
 	if in.optErr != nil {
 		x.endCall(nil, fmt.Errorf("%w: %v", ErrBadResponse, in.optErr))
 		return
 	}
 	m := in.msg.Clone()
-	res := &Response{Code: m.Code, Options: m.Options, Payload: m.Payload, Peer: c.peer, Separate: m.Type != codec.ACK}
+	res := &Response{Code: m.Code, Options: m.Options, Payload: m.Payload, Peer: c.peer, Separate: m.Type != codec.ACK && !c.req.NonConfirmable}
 	if res.Code.IsSuccess() {
 		x.endCall(res, nil)
 		return
@@ -406,6 +424,6 @@ func (x *exchange) onReply(in *incoming) {
 }
 
 func (x *exchange) endCall(res *Response, err error) {
-	x.tx.Stop()
+	x.sent()
 	x.sh.finish(x.slot.call, res, err)
 }

@@ -15,21 +15,38 @@ type inbatch struct {
 	sh    *shard
 	buf   []byte
 	grams []netio.Datagram
-	refs  int // node's goroutine only
+	cost  int64 // what it counts in shard.waiting
+	refs  int   // node's goroutine only
 }
 
 const maxSpare = 256 // free lists keep at most so many
+
+// maxWaiting bounds the memory of batches that readers have posted while
+// another goroutine drains the node: where datagrams come faster than they are
+// handled, those that find no room are lost, as they are in a full socket
+// buffer. datagramCost is what one costs besides its bytes.
+const (
+	maxWaiting   = 8 << 20
+	datagramCost = 256
+)
 
 // receive is called by the transport's readers.
 func (sh *shard) receive(ds []netio.Datagram) {
 	if len(ds) == 0 {
 		return
 	}
-	b := sh.takeBatch()
 	n := 0
 	for i := range ds {
 		n += len(ds[i].Data)
 	}
+	cost := int64(n + datagramCost*len(ds))
+	if sh.waiting.Add(cost) > maxWaiting {
+		sh.waiting.Add(-cost)
+		sh.stats.overload.Add(uint64(len(ds)))
+		return
+	}
+	b := sh.takeBatch()
+	b.cost = cost
 	if cap(b.buf) < n {
 		b.buf = make([]byte, 0, max(n, 512))
 	}
@@ -217,6 +234,12 @@ type (
 	}
 	// unkeep: the duplicates kept for a peer may have expired.
 	unkeep struct{ peer *peerEntry }
+	// unexpected: the time in which a NON request without response counts as
+	// outstanding is over.
+	unexpected struct {
+		peer   *peerEntry
+		nstart int
+	}
 	// handlerReturned: a handler on a goroutine has returned.
 	handlerReturned struct{ panicked any }
 	// callBatch holds the calls of one datagram batch for one resource.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -271,6 +272,7 @@ func (n *Node) openCalls() []*Call {
 	for c := n.calls; c != nil; c = c.next {
 		cs = append(cs, c)
 	}
+	slices.Reverse(cs) // the oldest first
 	return cs
 }
 
@@ -278,12 +280,14 @@ func (n *Node) openCalls() []*Call {
 func (n *Node) soon(f func()) {
 	n.mu.Lock()
 	gone := n.gone
+	if !gone {
+		// Under the lock: what is scheduled before ended is still run.
+		n.loop.Schedule(f)
+	}
 	n.mu.Unlock()
 	if gone {
 		f()
-		return
 	}
-	n.loop.Schedule(f)
 }
 
 // Stop ends the node. New requests are refused (5.03), those being served are
@@ -292,7 +296,8 @@ func (n *Node) soon(f func()) {
 // contexts of handlers end, and Stop returns the context's error. A second Stop
 // waits for the same end.
 //
-// Stop must not be called from an Inline handler or from a callback.
+// Stop must not be called from an Inline handler or from a callback; another
+// handler that calls it waits for its own end, until ctx ends.
 func (n *Node) Stop(ctx context.Context) error {
 	s := n.env.Runner.NewSignal()
 	n.mu.Lock()
@@ -321,11 +326,16 @@ func (n *Node) ended() {
 		n.shard.clockTimer.Stop()
 	}
 	n.shard.armed = 1 // no timer is armed any more
+	n.inlineCtx.end(ErrStopped)
 	n.mu.Lock()
-	n.gone = true
+	n.stopped, n.gone = true, true
 	done := n.done
 	n.done = nil
 	n.mu.Unlock()
+	// None is open unless the node itself has failed.
+	for _, c := range n.openCalls() {
+		n.shard.finish(c, nil, ErrStopped)
+	}
 	for _, s := range done {
 		s.Set()
 	}

@@ -88,6 +88,7 @@ func (a *nodeActor) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, ch
 	if n.openedAt != 0 && n.env.Clock.Now().Sub(n.openedAt) > backoffForget {
 		a.failures = 0
 	}
+	n.openedAt = 0 // that socket has been judged; the next has to live first
 	a.failures++
 	a.sup = sup
 	delay := backoff(a.failures, n.shard.rand.Float64())

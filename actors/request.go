@@ -37,7 +37,8 @@ type Request struct {
 	// CON request is given up when it is not acknowledged (after 62 to 93 s
 	// with default parameters), or when no response has followed within
 	// MAX_TRANSMIT_WAIT (93 s) of the acknowledgement; a NON request after
-	// MAX_TRANSMIT_WAIT. A context's deadline counts too.
+	// MAX_TRANSMIT_WAIT. A context's deadline counts too. The wait for a turn
+	// (NSTART, and for NON requests PROBING_RATE: RFC 7252 §4.7) is part of it.
 	Timeout time.Duration
 	// Params override the node's transmission parameters where not zero.
 	Params protocol.Params
@@ -198,7 +199,8 @@ func Status(c codec.Code, opts ...codec.Option) (*Response, error) {
 }
 
 // Handler answers a request. The context ends when the peer can no longer be
-// waiting, and when the node stops.
+// waiting, when the node stops, and when the handler has returned; that of
+// Inline handlers, which all share, only when the node has ended.
 //
 // A *CodeError becomes that response. Any other error, and a panic, becomes
 // 5.00 without details, which are logged: what went wrong inside is not told to

@@ -49,6 +49,8 @@ func (r *resource) Receive(ctx actor.Context) {
 		r.onHandlerReturned(m)
 	case *actor.Started:
 		r.onStarted(ctx)
+	case *actor.Stopping:
+		r.onStopping()
 	}
 	if len(r.panics) > 0 {
 		p := &handlerPanic{pattern: r.route.pattern, reasons: r.panics}
@@ -83,6 +85,10 @@ func (r *resource) onCalls(b *callBatch) {
 // serve runs the handler of a call, here or on a goroutine, or lets it wait.
 func (r *resource) serve(in *incoming) {
 	route := r.route
+	if in.gen != in.slot.gen { // its exchange has ended meanwhile
+		in.free()
+		return
+	}
 	if route.failed.Load() {
 		r.answer(in, nil, &CodeError{Code: codec.ServiceUnavailable, Diagnostic: "the resource has failed"})
 		return
@@ -139,12 +145,17 @@ func (r *resource) run(in *incoming) {
 	// needed afterwards is taken now.
 	exchange, ctx := in.slot.pid, in.ctx
 	node.env.Runner.Go(func() {
-		var panicked any
-		in.res, in.err, panicked = call(ctx, r.route, in)
-		root := node.env.System.Root
-		root.Send(exchange, in)
-		root.Send(self, handlerReturned{panicked})
-		ctx.end(context.Canceled)
+		// Deferred, and with a panic as the presumption, because a handler can
+		// also end its goroutine: testing.T.FailNow does.
+		panicked := any(errPanic)
+		in.err = errPanic
+		defer func() {
+			root := node.env.System.Root
+			root.Send(exchange, in)
+			root.Send(self, handlerReturned{panicked})
+			ctx.end(context.Canceled)
+		}()
+		in.res, panicked, in.err = call(ctx, r.route, in)
 	})
 }
 
@@ -171,9 +182,19 @@ func (r *resource) onHandlerReturned(m handlerReturned) {
 	}
 }
 
+// onStopping: the resource has been removed. What waits for a handler would wait
+// for ever, because nobody is left to tell that one has returned.
+func (r *resource) onStopping() {
+	waiting := r.route.backlog
+	r.route.backlog = nil
+	for _, in := range waiting {
+		r.answer(in, nil, &CodeError{Code: codec.NotFound, Diagnostic: "the resource has been removed"})
+	}
+}
+
 // invoke runs a handler here; a panic is remembered for later.
 func (r *resource) invoke(ctx context.Context, in *incoming) (*Response, error) {
-	res, err, panicked := call(ctx, r.route, in)
+	res, panicked, err := call(ctx, r.route, in)
 	if panicked != nil {
 		r.panics = append(r.panics, panicked)
 	}
@@ -184,16 +205,16 @@ func (r *resource) invoke(ctx context.Context, in *incoming) (*Response, error) 
 var errPanic = errors.New("handler panicked")
 
 // call runs a handler and returns what it panicked with, if it did.
-func call(ctx context.Context, route *Route, in *incoming) (res *Response, err error, panicked any) {
+func call(ctx context.Context, route *Route, in *incoming) (res *Response, panicked any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			route.node.shard.stats.panics.Add(1)
 			route.node.log.Error("actors: a handler panicked", "resource", route.pattern, "panic", p, "stack", string(debug.Stack()))
-			res, err, panicked = nil, errPanic, p
+			res, panicked, err = nil, p, errPanic
 		}
 	}()
 	res, err = (*route.handlers.Load())[in.req.Method](ctx, &in.req)
-	return res, err, nil
+	return res, nil, err
 }
 
 func (r *resource) answer(in *incoming, res *Response, err error) {

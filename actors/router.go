@@ -59,7 +59,7 @@ func (r *Resource) validate() error {
 		return fmt.Errorf("its Concurrency is %d; it must not be negative", r.Concurrency)
 	}
 	if r.Inline && r.Separate {
-		return fmt.Errorf("Inline and Separate exclude each other")
+		return fmt.Errorf("it is both Inline and Separate, which exclude each other")
 	}
 	return nil
 }

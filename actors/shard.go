@@ -2,6 +2,7 @@ package actors
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strconv"
 	"sync"
@@ -42,12 +43,14 @@ type shard struct {
 
 	slots       []*slot
 	free        []*slot
+	firstGen    uint32 // of new slots: above all of those before a restart
 	byToken     map[tokenKey]*slot
 	byMID       map[protocol.DedupKey]*slot // own messages that await ACK or RST
 	serving     int                         // slots that serve a request
 	open        atomic.Int64                // own calls, from Go to their end
 	callBatches []*callBatch                // free list
 	delayed     int                         // multicast answers that wait for their leisure
+	waiting     atomic.Int64                // cost of the batches that the endpoint has not seen
 
 	stopping bool
 	drained  func() // called once, when nothing is open any more
@@ -96,7 +99,8 @@ type slot struct {
 	call  *Call     // the call it makes
 	mid   protocol.DedupKey
 	named bool // byMID has mid
-	// outstanding: its separate response counts in this peer's window
+	// outstanding: its separate response counts in this peer's window, from the
+	// moment at which it is given its turn
 	outstanding *peerEntry
 	// its timers: for the next step, and for the end
 	first, second protocol.Handle
@@ -154,7 +158,12 @@ func (sh *shard) fire() {
 }
 
 func (sh *shard) after(d time.Duration, pid *actor.PID, msg any) protocol.Handle {
-	return sh.timers.Add(sh.now().Add(d), timer{pid, msg})
+	now := sh.now()
+	at := now.Add(d)
+	if d > 0 && at < now {
+		at = math.MaxInt64 // later than the clock can tell
+	}
+	return sh.timers.Add(at, timer{pid, msg})
 }
 
 func (sh *shard) cancel(h *protocol.Handle) {
@@ -176,7 +185,7 @@ func (sh *shard) acquire(ctx actor.Context) *slot {
 	if len(sh.slots) >= sh.limits.Exchanges {
 		return nil
 	}
-	s := &slot{index: len(sh.slots)}
+	s := &slot{index: len(sh.slots), gen: sh.firstGen}
 	pid, err := ctx.SpawnNamed(sh.exchange, "x"+strconv.Itoa(s.index))
 	if err != nil {
 		sh.node.log.Error("actors: no exchange could be made", "error", err)
@@ -271,15 +280,23 @@ func (sh *shard) onUnkeep(pe *peerEntry) {
 
 // unexpect ends an interaction with a peer, and gives its turn to the next.
 func (sh *shard) unexpect(pe *peerEntry, nstart int) {
-	next, ok := pe.Value.window.Release(nstart)
-	if !ok {
-		return
+	for {
+		next, ok := pe.Value.window.Release(nstart)
+		switch {
+		case !ok:
+			return
+		case next.slot == nil:
+			sh.post(sh.endpoint, launch{next.call})
+			return
+		case next.slot.gen == next.gen:
+			// From now on the slot holds the turn: should its exchange end or
+			// fail before it hears of it, the release gives it back.
+			next.slot.outstanding = pe
+			sh.post(next.slot.pid, proceed{next.gen})
+			return
+		}
+		// It ended while it waited: the turn goes on to the next.
 	}
-	if next.slot != nil {
-		sh.post(next.slot.pid, proceed{next.gen})
-		return
-	}
-	sh.post(sh.endpoint, launch{next.call})
 }
 
 // unoutstand ends the place of a separate response in its peer's window.
@@ -305,8 +322,7 @@ func (sh *shard) checkDrained() {
 // send encodes m and queues it. What cannot be encoded is logged: it is a
 // handler's doing, or ours.
 func (sh *shard) send(m *codec.Message, dst to, note string) ([]byte, error) {
-	if n := m.EncodedLen(); n > maxDatagram {
-		err := fmt.Errorf("a message of %d bytes does not fit into a datagram", n)
+	if err := fitsDatagram(m); err != nil {
 		sh.node.log.Error("actors: a message could not be sent", "peer", dst.peer, "error", err)
 		return nil, err
 	}
@@ -317,6 +333,21 @@ func (sh *shard) send(m *codec.Message, dst to, note string) ([]byte, error) {
 	}
 	sh.tap(Sent, dst.peer, m, data, note)
 	return data, nil
+}
+
+func fitsDatagram(m *codec.Message) error {
+	if n := m.EncodedLen(); n > maxDatagram {
+		return fmt.Errorf("a message of %d bytes does not fit into a datagram", n)
+	}
+	return nil
+}
+
+// appendDatagram encodes a message that is kept for retransmissions.
+func appendDatagram(dst []byte, m *codec.Message) ([]byte, error) {
+	if err := fitsDatagram(m); err != nil {
+		return dst, err
+	}
+	return m.Append(dst)
 }
 
 // resend queues bytes that were encoded before.

@@ -19,7 +19,8 @@ type Stats struct {
 	// Retransmissions counts CON messages sent again.
 	Retransmissions uint64
 	// Dropped counts received messages that were ignored, by why: the strings
-	// of protocol.Reason, and "unmatched" for answers nobody waits for.
+	// of protocol.Reason, "unmatched" for answers nobody waits for, and
+	// "overload" for datagrams that came faster than the node could handle.
 	Dropped map[string]uint64
 	// Shed counts requests refused with 5.03 because a bound was reached.
 	Shed uint64
@@ -28,8 +29,9 @@ type Stats struct {
 	SendErrors, SendDown uint64
 	// Unreachable counts ICMP errors.
 	Unreachable uint64
-	// MessageIDsReused counts NON messages whose ID was used within
-	// NON_LIFETIME, because all 65,536 were.
+	// MessageIDsReused counts answers that were given a message ID whose
+	// lifetime (EXCHANGE_LIFETIME, NON_LIFETIME) was not over, because all
+	// 65,536 were in use.
 	MessageIDsReused uint64
 	// Panics counts handlers and actors that panicked; Restarts sockets that
 	// were opened again.
@@ -44,7 +46,7 @@ type Stats struct {
 type counters struct {
 	received, sent, requests, responses, duplicates, retransmissions atomic.Uint64
 	shed, sendErrors, sendDown, unreachable, midReused               atomic.Uint64
-	panics, restarts, stale, unmatched                               atomic.Uint64
+	panics, restarts, stale, unmatched, overload                     atomic.Uint64
 	peers, exchanges                                                 atomic.Int64
 	dropped                                                          [protocol.Reasons]atomic.Uint64
 }
@@ -66,6 +68,9 @@ func (c *counters) read() Stats {
 	}
 	if n := c.unmatched.Load(); n > 0 {
 		s.Dropped["unmatched"] = n
+	}
+	if n := c.overload.Load(); n > 0 {
+		s.Dropped["overload"] = n
 	}
 	return s
 }

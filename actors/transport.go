@@ -32,6 +32,10 @@ func (t *transportActor) Receive(ctx actor.Context) {
 		t.onDown(m)
 	case stopNode:
 		t.onStop()
+	case *actor.Stopping, *actor.Restarting:
+		if t.open != nil { // it, or the node, failed for another reason than the socket
+			t.close(nil)
+		}
 	}
 }
 

@@ -43,7 +43,9 @@ func (c *crossings) take() []string {
 func TestWalksCrossNoMoreMailboxesThanTheirBudget(t *testing.T) {
 	var server, client crossings
 	srv := startNode(t, Config{Env: server.env()})
-	cli := startNode(t, Config{Env: client.env(), Params: protocol.Params{AckTimeout: time.Millisecond, MaxRetransmit: 1}})
+	// Long enough that a busy machine does not delay the retransmission beyond
+	// the moment at which it must not be sent any more (see Transmission).
+	cli := startNode(t, Config{Env: client.env(), Params: protocol.Params{AckTimeout: 100 * time.Millisecond, MaxRetransmit: 1}})
 	handle(t, srv, "/x", Resource{Inline: true, Get: text("x")})
 	get := func() {
 		_, err := cli.Do(t.Context(), Request{URI: srv.URI("/x"), Params: protocol.Params{AckTimeout: time.Hour}})

@@ -179,7 +179,7 @@ func (w *World) Node(name string, cfg actors.Config) (*actors.Node, error) {
 		cfg.Name = name
 	}
 	cfg.Listen, cfg.Env = nil, w.env
-	cfg.Open = func() (netio.Transport, error) { return w.open(h) }
+	cfg.Open = w.opener(h)
 	tap := cfg.Tap
 	cfg.Tap = func(e actors.TapEvent) {
 		w.onTap(h, &e)
@@ -283,16 +283,14 @@ func (w *World) enter(what string) (leave func()) {
 	if w.running {
 		panic("sim: " + what + " was called from an Inline handler or a callback, which must not block")
 	}
-	w.running = true
+	w.running, w.spins = true, 0
 	return func() { w.running = false }
 }
 
 // step lets the next thing happen that is due by limit, and reports whether
 // there was one: what is ready first, then time goes on.
 func (w *World) step(limit netio.Instant) bool {
-	if w.spins++; w.spins > w.stuck {
-		panic(fmt.Sprintf("sim: no progress: %d things have happened at %v, and more is ready", w.stuck, w.Elapsed()))
-	}
+	w.spin()
 	if u, ok := w.ready.pop(); ok {
 		w.run(u)
 		return true
@@ -306,6 +304,7 @@ func (w *World) step(limit netio.Instant) bool {
 	}
 	w.advance(at)
 	for e, ok := w.events.Pop(at); ok; e, ok = w.events.Pop(at) {
+		w.spin()
 		if e.timer != nil {
 			e.timer.f()
 		} else {
@@ -314,6 +313,13 @@ func (w *World) step(limit netio.Instant) bool {
 	}
 	w.deliver()
 	return true
+}
+
+// spin counts what happens at one moment: that must come to an end.
+func (w *World) spin() {
+	if w.spins++; w.spins > w.stuck {
+		panic(fmt.Sprintf("sim: no progress: %d things have happened at %v, and more is ready", w.stuck, w.Elapsed()))
+	}
 }
 
 func (w *World) advance(to netio.Instant) {

@@ -1,0 +1,107 @@
+// Package sim is a simulated world for nodes of package actors: the real actors,
+// in virtual time, on a network in memory that loses, delays, doubles and damages
+// datagrams as it is told to. A day passes in a second, and everything that
+// happens follows from a seed: what failed once fails again.
+//
+//	w := sim.New(1)
+//	defer w.Close()
+//	server, err := w.Node("server", actors.Config{})
+//	…
+//	client, err := w.Node("client", actors.Config{})
+//	w.Link("", "", sim.Link{Latency: 20 * time.Millisecond, Loss: 0.2})
+//	w.Go(func(ctx context.Context) {
+//		res, err := client.Get(ctx, "coap://server/temp")
+//		…
+//	})
+//	w.RunFor(time.Minute)
+//
+// # Time and tasks
+//
+// Time stands still while anything is ready to be done, and then goes on to the
+// next timer or the next datagram that arrives. One thing runs at a time, all on
+// the goroutine that lets the World run: by RunFor or RunUntilIdle, or by a
+// blocking call, node.Get or node.Stop or actors.Sleep(w.Context(), d), which lets
+// the World run until it returns.
+//
+// Handlers that are not Inline, and what World.Go is given, are tasks: coroutines
+// that wait in virtual time. A task waits in the calls of a node and in
+// actors.Sleep, with the context that it was given or one derived from it;
+// World.WithTimeout gives one that ends in virtual time. What is shared between
+// tasks needs no lock. A task that waits in another way, on a channel or a
+// WaitGroup or in time.Sleep, stops the World.
+//
+// A test may end in a task, with t.FailNow or testify's require.
+//
+// # Determinism
+//
+// Two Worlds with the same seed in which the same is done have the same trace, to
+// the nanosecond; World.Hash tells at once. That holds as long as what runs in
+// the World does not itself depend on the real clock, on global randomness, on
+// goroutines, or on the order of a map. Randomness of its own it takes from
+// World.Rand. Each node has its own randomness, by name, so that one more node
+// changes nothing for the others.
+//
+// # The network
+//
+// Every node has an address, 10.0.0.1:5683 for the first. Its name is resolved by
+// the World, and is not seen by the network. World.Link sets how datagrams
+// travel, World.Fault hits chosen ones. What arrives at one node at one moment
+// arrives as one batch. All sockets are members of the groups All CoAP Nodes,
+// 224.0.1.187, ff02::fd and ff05::fd. World.Peer is a host that speaks in raw
+// datagrams.
+//
+// # The trace
+//
+// World.TraceTo writes down what happens: the time in seconds, and
+//
+//	a → b CON [0x1a2b] GET token=01 Uri-Path:hello    sent; at the end "(retransmission)",
+//	                                                  "lost", "×2", "late by 1s", "changed"
+//	a → b CON [0x1a2b] GET delivered                  arrived
+//	b: handles GET /hello                             a handler is called
+//	b: ignores CON [0x1a2b] GET from a: duplicate     what a node says of a message
+//	b: log WARN …                                     what it logs
+//
+// # Scripts
+//
+// A Script is a simulation in words, one command a line; "#" begins a comment. In
+// a file, the trace that is expected follows a line "----". The commands:
+//
+//	seed N                     before all others; 1 without it
+//	link [A->B] …              Link: latency= jitter= loss= dup= reorder= by=
+//	                           (* for any node; without A->B for all)
+//	node NAME …                starts a node, or starts it again after "stop":
+//	                           listen=ADDR+ADDR separate=TIME; transmission parameters
+//	                           ack= random= retransmit= nstart= leisure= probing=
+//	                           maxlatency= processing=; limits peers= exchanges=
+//	                           perpeer= queue= dedup= kept=
+//	peer NAME [listen=ADDR]    a host without a node
+//	resource NODE PATH …       text=S or size=BYTES, code=C, delay=TIME, error, panic,
+//	                           panics=N (the first N times), call=URI (asks another
+//	                           node), methods=get,post, inline, separate, multicast,
+//	                           hidden, concurrency=N, backlog=N, restart (notes it)
+//	get NODE URI …             a request, also put, post, delete, fetch, patch, ipatch:
+//	                           non, payload=S, size=BYTES, token=HEX, notoken,
+//	                           timeout=TIME, opt=NAME:VALUE, transmission parameters.
+//	                           URI is coap://HOST/PATH, or NAME/PATH for the address
+//	                           of a node. Requests have the numbers 1, 2, …
+//	ping NODE NAME
+//	cancel N                   ends request N
+//	drop A->B [N…]             a Fault for the N-th datagrams from now on (none = all);
+//	                           from=TIME until=TIME bound when, since the beginning
+//	dup A->B [N…] copies=      the same, with its own arguments
+//	delay A->B [N…] by=TIME
+//	corrupt A->B [N…] byte=OFFSET xor=HEX
+//	unreachable A->B [N…]      the network tells the sender
+//	kill NODE failures=N       its socket dies; N attempts to open it again fail
+//	raw FROM TO HEX…           a datagram, as from FROM, to a node, an address, or "all"
+//	                           (All CoAP Nodes); {mid} and {token} are those of what
+//	                           the peer FROM has received last
+//	stop NODE [within=TIME]
+//	run TIME                   lets time pass
+//	idle                       … until nothing is left to happen
+//	note TEXT                  a line in the trace
+//	stats NODE                 the counters of a node
+//
+// Times are written as 300ms or 2s, links without arguments are perfect, and what
+// the commands say takes effect at the moment at which they stand.
+package sim

@@ -1,0 +1,399 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/coap2/coap2/netio"
+)
+
+const (
+	port = 5683 // RFC 7252 §12.6
+	// mtu is what the transports say is worth sending, as real ones do.
+	mtu = 1232
+	// maxPayload is the longest payload of a UDP datagram over IPv4.
+	maxPayload = 65507
+	// maxQuoted is how much of a datagram the news of its fate quotes.
+	maxQuoted = 548
+)
+
+// network is the in-memory network of a World: an address map, and verdicts on
+// each datagram.
+type network struct {
+	hosts   []*host // in the order in which they were made
+	byName  map[string]*host
+	byAddr  map[netip.AddrPort]*host
+	next    netip.Addr
+	groups  []netip.Addr // All CoAP Nodes
+	links   []linkRule
+	faults  []*fault
+	arrived []*socket // with datagrams that have arrived at this moment
+	spares  []*packet
+}
+
+func (n *network) init() {
+	n.byName, n.byAddr = map[string]*host{}, map[netip.AddrPort]*host{}
+	n.next = netip.AddrFrom4([4]byte{10, 0, 0, 0})
+	for _, g := range []string{"224.0.1.187", "ff02::fd", "ff05::fd"} { // RFC 7252 §12.8
+		n.groups = append(n.groups, netip.MustParseAddr(g))
+	}
+	n.links = []linkRule{{link: Link{Latency: time.Millisecond}}}
+}
+
+// host is a name in the network and its addresses.
+type host struct {
+	name   string
+	addrs  []netip.AddrPort
+	sock   *socket // nil while it has none that is open
+	rand   *rand.Rand
+	starts int // of its node
+	refuse int // how many more attempts to open a socket fail
+	notes  []note
+}
+
+// addHost makes a host, or takes the one of that name whose node has stopped.
+func (w *World) addHost(name string, listen []string) (*host, error) {
+	if name == "" || strings.ContainsAny(name, " \t\r\n*:,=→") || strings.Contains(name, "->") || len(name) > 253 {
+		return nil, fmt.Errorf("sim: %q is no name for a node: want 1 to 253 characters, without spaces and any of * : , = ->", name)
+	}
+	if h := w.byName[name]; h != nil {
+		if h.sock != nil {
+			return nil, fmt.Errorf("sim: the name %q is in use", name)
+		}
+		return h, nil
+	}
+	if len(listen) == 0 {
+		listen = []string{""}
+	}
+	h := &host{name: name, rand: w.Rand(name, "link")}
+	for _, s := range listen {
+		a, err := w.parseAddr(s)
+		if err == nil {
+			if other := w.byAddr[a]; other != nil {
+				err = fmt.Errorf("the address %v belongs to %q", a, other.name)
+			}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("sim: node %q: %w", name, err)
+		}
+		h.addrs = append(h.addrs, a)
+	}
+	for _, a := range h.addrs {
+		w.byAddr[a] = h
+	}
+	w.hosts = append(w.hosts, h)
+	w.byName[name] = h
+	return h, nil
+}
+
+// parseAddr reads an address to listen on. Without a host it is the next free
+// one.
+func (n *network) parseAddr(s string) (netip.AddrPort, error) {
+	p := uint16(port)
+	if rest, ok := strings.CutPrefix(s, ":"); ok {
+		v, err := strconv.ParseUint(rest, 10, 16)
+		if err != nil || v == 0 {
+			return netip.AddrPort{}, fmt.Errorf("the port of address %q must be a number from 1 to 65535", s)
+		}
+		p, s = uint16(v), ""
+	}
+	if s == "" {
+		for {
+			n.next = n.next.Next()
+			if a := netip.AddrPortFrom(n.next, p); n.byAddr[a] == nil {
+				return a, nil
+			}
+		}
+	}
+	a, err := netip.ParseAddrPort(s)
+	if err != nil || a.Port() == 0 || a.Addr().IsUnspecified() || a.Addr().IsMulticast() {
+		return netip.AddrPort{}, fmt.Errorf("the address %q is none that a node can have: want one such as 10.1.0.1:5683, [2001:db8::1]:5683, or :5683", s)
+	}
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), nil
+}
+
+// nameOf returns the name that an address has in the trace.
+func (n *network) nameOf(a netip.AddrPort) string {
+	if h := n.byAddr[a]; h != nil {
+		return h.name
+	}
+	return a.String()
+}
+
+// opener returns what opens a host's socket for its node.
+func (w *World) opener(h *host) func() (netio.Transport, error) {
+	return func() (netio.Transport, error) {
+		s, err := w.open(h)
+		if err != nil {
+			return nil, err // and not a nil *socket in an interface
+		}
+		return s, nil
+	}
+}
+
+// open opens a host's socket.
+func (w *World) open(h *host) (*socket, error) {
+	if h.refuse > 0 {
+		h.refuse--
+		return nil, fmt.Errorf("sim: %s: the socket cannot be opened now", h.name)
+	}
+	if h.sock != nil {
+		return nil, fmt.Errorf("sim: %s: the address is in use", h.name)
+	}
+	h.sock = &socket{w: w, host: h, groups: w.groups}
+	return h.sock, nil
+}
+
+// Kill makes the socket of a node die: the node loses what it sends from now on
+// and what is sent to it, until it has opened it again. The next failures
+// attempts to do so fail.
+func (w *World) Kill(name string, failures int) error {
+	h := w.byName[name]
+	if h == nil || h.sock == nil {
+		return fmt.Errorf("sim: %q has no open socket", name)
+	}
+	h.refuse = failures
+	w.trace.text(w, traceNote, name, "socket dies")
+	s := h.sock
+	s.shut()
+	if s.receiver.Down != nil {
+		s.receiver.Down(errors.New("sim: the socket has died"))
+	}
+	return nil
+}
+
+// socket is a netio.Transport of the World's network.
+type socket struct {
+	w        *World
+	host     *host
+	receiver netio.Receiver
+	groups   []netip.Addr
+	inbox    []netio.Datagram // what has arrived at this moment
+	packets  []*packet        // that hold its bytes
+	closed   bool
+}
+
+// Start implements netio.Transport.
+func (s *socket) Start(r netio.Receiver) error {
+	if s.closed {
+		return netio.ErrClosed
+	}
+	s.receiver = r
+	return nil
+}
+
+// WriteTo implements netio.Transport.
+func (s *socket) WriteTo(d netio.Datagram) error {
+	if s.closed {
+		return netio.ErrClosed
+	}
+	return s.w.send(s.host, &d)
+}
+
+// WriteBatch implements netio.Transport.
+func (s *socket) WriteBatch(ds []netio.Datagram) (int, error) {
+	for i := range ds {
+		if s.closed {
+			return i, netio.ErrClosed
+		}
+		if err := s.w.send(s.host, &ds[i]); err != nil {
+			return i, err
+		}
+	}
+	return len(ds), nil
+}
+
+// Join implements netio.Transport. The network has one interface, of any name.
+func (s *socket) Join(group netip.Addr, _ string) error {
+	if s.closed {
+		return netio.ErrClosed
+	}
+	if group = group.Unmap().WithZone(""); !group.IsMulticast() {
+		return fmt.Errorf("sim: cannot join %v: it is no multicast address", group)
+	}
+	if !s.member(group) {
+		s.groups = append(s.groups[:len(s.groups):len(s.groups)], group)
+	}
+	return nil
+}
+
+func (s *socket) member(group netip.Addr) bool {
+	for _, g := range s.groups {
+		if g == group {
+			return true
+		}
+	}
+	return false
+}
+
+// Local implements netio.Transport.
+func (s *socket) Local() []netip.AddrPort { return append([]netip.AddrPort(nil), s.host.addrs...) }
+
+// MTU implements netio.Transport.
+func (s *socket) MTU() int { return mtu }
+
+// Close implements netio.Transport.
+func (s *socket) Close() error {
+	s.shut()
+	return nil
+}
+
+func (s *socket) shut() {
+	s.closed = true
+	if s.host.sock == s {
+		s.host.sock = nil
+	}
+}
+
+// packet is a datagram under way.
+type packet struct {
+	from, to *host
+	datagram netio.Datagram // as it will be received
+	buf      []byte
+}
+
+func (n *network) newPacket(from, to *host, data []byte) *packet {
+	var p *packet
+	if k := len(n.spares); k > 0 {
+		p = n.spares[k-1]
+		n.spares = n.spares[:k-1]
+	} else {
+		p = &packet{}
+	}
+	p.from, p.to = from, to
+	p.buf = append(p.buf[:0], data...)
+	p.datagram.Data = p.buf
+	return p
+}
+
+func (n *network) free(p *packet) {
+	if len(n.spares) < 1024 {
+		*p = packet{buf: p.buf[:0]}
+		n.spares = append(n.spares, p)
+	}
+}
+
+// send puts a datagram on its way. An error is a refusal of the local system.
+func (w *World) send(from *host, d *netio.Datagram) error {
+	if len(d.Data) > maxPayload {
+		return fmt.Errorf("sim: a datagram of %d bytes is too long; UDP carries %d", len(d.Data), maxPayload)
+	}
+	dst := d.Peer.Addr
+	src, err := from.source(d.Local, dst)
+	if err != nil {
+		return err
+	}
+	if dst.Addr().IsMulticast() {
+		w.sendGroup(from, src, dst, d.Data)
+		return nil
+	}
+	to := w.byAddr[dst]
+	if to == nil {
+		w.trace.send(w, from, w.nameOf(dst), d.Data, nil, "nobody is there")
+		return nil
+	}
+	w.carry(from, to, src, dst, d.Data)
+	return nil
+}
+
+// source returns the address that a datagram leaves from.
+func (h *host) source(local, dst netip.AddrPort) (netip.AddrPort, error) {
+	for _, a := range h.addrs {
+		if a == local || !local.IsValid() && a.Addr().Is4() == dst.Addr().Is4() {
+			return a, nil
+		}
+	}
+	if local.IsValid() {
+		return local, fmt.Errorf("sim: %s cannot send from %v: it is not its address", h.name, local)
+	}
+	return local, fmt.Errorf("sim: %s cannot send to %v: it has no address of that family", h.name, dst)
+}
+
+// sendGroup sends to the members of a group; each copy has its own fate.
+func (w *World) sendGroup(from *host, src, dst netip.AddrPort, data []byte) {
+	w.trace.send(w, from, dst.String(), data, nil, "")
+	for _, to := range w.hosts {
+		if to == from || to.sock == nil || !to.sock.member(dst.Addr()) {
+			continue
+		}
+		for _, a := range to.addrs {
+			if a.Port() == dst.Port() && a.Addr().Is4() == dst.Addr().Is4() {
+				w.carry(from, to, src, dst, data)
+				break
+			}
+		}
+	}
+}
+
+// carry decides on a datagram and lets it go.
+func (w *World) carry(from, to *host, src, dst netip.AddrPort, data []byte) {
+	link := w.linkOf(from, to)
+	multicast := dst.Addr().IsMulticast()
+	v := link.chance(from.rand)
+	if len(w.faults) > 0 {
+		w.judge(&v, &Packet{At: w.now, From: from.name, To: to.name, Source: src, Dest: dst, Data: data, Multicast: multicast})
+	}
+	if !multicast || !v.passes() {
+		w.trace.send(w, from, to.name, data, &v, "")
+	}
+	if v.Unreachable != nil {
+		p := w.newPacket(to, from, data[:min(len(data), maxQuoted)])
+		p.datagram.Peer.Addr, p.datagram.Local, p.datagram.Err = dst, src, v.Unreachable
+		w.events.Add(w.after(2*link.delay(from.rand, v.Delay)), event{packet: p})
+	}
+	if v.Drop || v.Unreachable != nil {
+		return
+	}
+	if v.Edit != nil {
+		data = v.Edit(append([]byte(nil), data...))
+	}
+	for range 1 + max(v.Copies, 0) {
+		p := w.newPacket(from, to, data)
+		p.datagram.Peer.Addr, p.datagram.Local, p.datagram.Multicast, p.datagram.Interface = src, dst, multicast, 1
+		w.events.Add(w.after(link.delay(from.rand, v.Delay)), event{packet: p})
+	}
+}
+
+// arrive puts a packet before its receiver: what comes at the same moment is one
+// batch.
+func (w *World) arrive(p *packet) {
+	s := p.to.sock
+	if s == nil || s.receiver.Datagrams == nil {
+		w.trace.arrive(w, p, "the socket is closed")
+		w.free(p)
+		return
+	}
+	if len(s.inbox) == 0 {
+		w.arrived = append(w.arrived, s)
+	}
+	s.inbox = append(s.inbox, p.datagram)
+	s.packets = append(s.packets, p)
+}
+
+// deliver hands out what has arrived.
+func (w *World) deliver() {
+	for _, s := range w.arrived {
+		lost := ""
+		if s.closed {
+			lost = "the socket is closed"
+		}
+		for _, p := range s.packets {
+			w.trace.arrive(w, p, lost)
+		}
+		if !s.closed {
+			s.receiver.Datagrams(s.inbox)
+		}
+		for i, p := range s.packets {
+			w.free(p)
+			s.packets[i] = nil
+		}
+		clear(s.inbox)
+		s.inbox, s.packets = s.inbox[:0], s.packets[:0]
+	}
+	w.arrived = w.arrived[:0]
+}

@@ -1,0 +1,64 @@
+package sim
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/coap2/coap2/netio"
+)
+
+// Peer is a host without a node: it sends what it is told to, and tells what it
+// receives. It plays the parts that a node never would.
+type Peer struct {
+	w    *World
+	host *host
+	// OnReceive, where set, is called with every datagram that arrives, and for
+	// every error that the network reports. It must not block, and not keep the
+	// Data.
+	OnReceive func(d netio.Datagram)
+}
+
+// Peer makes a Peer with a name, at the next free address, or at the one given
+// (see World.Node).
+func (w *World) Peer(name string, listen ...string) (*Peer, error) {
+	if w.closed {
+		return nil, fmt.Errorf("sim: peer %q: %w", name, ErrClosed)
+	}
+	h, err := w.addHost(name, listen)
+	if err != nil {
+		return nil, err
+	}
+	s, err := w.open(h)
+	if err != nil {
+		return nil, err
+	}
+	p := &Peer{w: w, host: h}
+	return p, s.Start(netio.Receiver{Datagrams: p.receive})
+}
+
+func (p *Peer) receive(ds []netio.Datagram) {
+	if p.OnReceive == nil {
+		return
+	}
+	for _, d := range ds {
+		p.OnReceive(d)
+	}
+}
+
+// Addr returns the peer's (first) address.
+func (p *Peer) Addr() netip.AddrPort { return p.host.addrs[0] }
+
+// Send sends data to an address, which may be a group's.
+func (p *Peer) Send(to netip.AddrPort, data []byte) error {
+	return p.w.send(p.host, &netio.Datagram{Data: data, Peer: netio.Peer{Addr: to}})
+}
+
+// Inject sends data to an address as if it came from a node or peer, which knows
+// nothing of it.
+func (w *World) Inject(from string, to netip.AddrPort, data []byte) error {
+	h := w.byName[from]
+	if h == nil {
+		return fmt.Errorf("sim: there is no node or peer %q", from)
+	}
+	return w.send(h, &netio.Datagram{Data: data, Peer: netio.Peer{Addr: to}})
+}

@@ -1,0 +1,121 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/coap2/coap2/actors"
+	"github.com/coap2/coap2/codec"
+)
+
+// scripted is what the handler of a script's resource does.
+type scripted struct {
+	p      *performance
+	node   string
+	delay  time.Duration
+	text   string
+	code   codec.Code
+	fails  bool
+	panics int // how many more times; negative = always
+	call   string
+}
+
+func (p *performance) resource(a *args) error {
+	name, n := p.nodeOf(a)
+	path := a.word("the path")
+	h := &scripted{p: p, node: name, text: "hello", fails: a.flag("error"), delay: a.duration("delay")}
+	if a.flag("panic") {
+		h.panics = -1
+	} else {
+		h.panics = a.number("panics")
+	}
+	if s, ok := a.text("text"); ok {
+		h.text = s
+	}
+	if size := a.number("size"); size > 0 && size <= 1<<20 {
+		h.text = strings.Repeat("x", size)
+	}
+	if s, ok := a.text("code"); ok {
+		c, err := codec.ParseCode(s)
+		if err != nil {
+			a.fail("%v", err)
+		}
+		h.code = c
+	}
+	if s, ok := a.text("call"); ok {
+		h.call = s
+	}
+	res := actors.Resource{Separate: a.flag("separate"), Inline: a.flag("inline"), Multicast: a.flag("multicast"),
+		Hidden: a.flag("hidden"), Concurrency: a.number("concurrency"), Backlog: a.number("backlog")}
+	if a.flag("restart") {
+		res.OnRestart = func(reason any) { p.w.Notef(name, "%s starts again after %v", path, reason) }
+	}
+	methods, ok := a.text("methods")
+	if !ok {
+		methods = "get,post,put,delete,fetch,patch,ipatch"
+	}
+	for m := range strings.SplitSeq(methods, ",") {
+		c, err := codec.ParseMethod(m)
+		if err != nil {
+			a.fail("%v", err)
+			break
+		}
+		*handlerOf(&res, c) = h.serve
+	}
+	if err := a.done(); err != nil {
+		return err
+	}
+	_, err := n.Handle(path, res)
+	return err
+}
+
+func handlerOf(r *actors.Resource, method codec.Code) *actors.Handler {
+	switch method {
+	case codec.POST:
+		return &r.Post
+	case codec.PUT:
+		return &r.Put
+	case codec.DELETE:
+		return &r.Delete
+	case codec.FETCH:
+		return &r.Fetch
+	case codec.PATCH:
+		return &r.Patch
+	case codec.IPATCH:
+		return &r.IPatch
+	}
+	return &r.Get
+}
+
+func (h *scripted) serve(ctx context.Context, r *actors.Request) (*actors.Response, error) {
+	if h.panics != 0 {
+		h.panics--
+		panic("as the script says")
+	}
+	if h.delay > 0 {
+		if err := actors.Sleep(ctx, h.delay); err != nil {
+			h.p.w.Notef(h.node, "handler of %s gives up: %v", r.Path(), err)
+			return nil, err
+		}
+	}
+	switch {
+	case h.fails:
+		return nil, fmt.Errorf("as the script says")
+	case h.call != "":
+		res, err := r.Node().Get(ctx, h.p.uri(h.call))
+		if err != nil {
+			h.p.w.Notef(h.node, "handler of %s %s", r.Path(), ending(nil, err))
+			return nil, actors.Errorf(codec.BadGateway, "no answer from %s", h.call)
+		}
+		return actors.Bytes(codec.TextPlain, res.Payload)
+	case h.code.Class() >= 4:
+		return nil, actors.Errorf(h.code, "%s", h.text)
+	case h.code != 0:
+		return actors.Status(h.code)
+	case r.Method != codec.GET && r.Method != codec.FETCH:
+		return nil, nil
+	}
+	return actors.Text(h.text)
+}
