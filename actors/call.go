@@ -24,6 +24,7 @@ type Call struct {
 	// The rest belongs to the node's goroutine, once it has been posted there.
 	sh       *shard
 	uri      codec.URI
+	lookup   *taskContext // of the search for the host's addresses
 	others   []netip.Addr // further addresses of the host's name
 	ending   bool         // it is to be ended, whatever else happens
 	peer     netio.Peer
@@ -47,7 +48,7 @@ type Call struct {
 func (c *Call) Cancel() { c.cancel(ErrCanceled) }
 
 func (c *Call) cancel(err error) {
-	if c.canceled.CompareAndSwap(false, true) {
+	if c.sh.endpoint != nil && c.canceled.CompareAndSwap(false, true) {
 		c.sh.post(c.sh.endpoint, cancelCall{c, err})
 	}
 }
@@ -67,6 +68,11 @@ func (n *Node) Go(req Request, done func(*Response, error)) *Call {
 
 func (n *Node) start(req Request, done func(*Response, error)) *Call {
 	c := &Call{node: n, req: req, done: done, sh: n.shard}
+	if n.shard.endpoint == nil { // from Config.Setup
+		c.ended = true
+		c.sh.callback(c, nil, &RequestError{Method: req.Method, URI: req.URI, Err: errNotStarted})
+		return c
+	}
 	var u codec.URI
 	err := req.Params.Validate()
 	if err == nil {
@@ -85,12 +91,10 @@ func (n *Node) start(req Request, done func(*Response, error)) *Call {
 	}
 	dest, literal := u.Addr()
 	if literal {
-		if dest.Addr().IsMulticast() && (req.Method == codec.Empty || !req.NonConfirmable) {
-			err = errors.New("a request to a group must be NonConfirmable (RFC 7252 §8.1)")
-			n.soon(func() { c.sh.finish(c, nil, err) })
-			return c
-		}
 		c.target(u, dest)
+	}
+	if !literal {
+		c.lookup = &taskContext{env: n.env}
 	}
 	// From here on the node's goroutine may end the call at any moment.
 	if !n.addCall(c) {
@@ -103,9 +107,8 @@ func (n *Node) start(req Request, done func(*Response, error)) *Call {
 	}
 	c.sh.post(c.sh.endpoint, resolving{c})
 	n.env.Runner.Go(func() {
-		ctx, end := NewTaskContext(n.env)
-		defer end(context.Canceled)
-		addrs, err := n.resolve(ctx, u.Host)
+		defer c.lookup.end(context.Canceled)
+		addrs, err := n.resolve(c.lookup, u.Host)
 		if err != nil {
 			c.sh.post(c.sh.endpoint, cancelCall{c, err})
 			return
@@ -249,6 +252,10 @@ func (e *endpoint) onCall(ctx ctxActor, c *Call) {
 		sh.finish(c, nil, ErrStopped)
 		return
 	}
+	if c.peer.Addr.Addr().IsMulticast() {
+		sh.finish(c, nil, errGroup)
+		return
+	}
 	pe := sh.lookupPeer(sh.now(), c.peer)
 	if pe == nil {
 		sh.finish(c, nil, fmt.Errorf("%w: all %d peers have something under way", ErrBusy, sh.limits.Peers))
@@ -285,6 +292,13 @@ func (c *Call) expireIn(d time.Duration) {
 	c.sh.cancel(&c.deadline)
 	c.deadline = c.sh.after(d, c.sh.endpoint, cancelCall{c, timeoutAfter(d)})
 }
+
+// errNotStarted: a call from Config.Setup.
+var errNotStarted = errors.New("the node has not started yet")
+
+// errGroup: a request to a group has many answers, and needs an exchange that
+// takes them all.
+var errGroup = errors.New("a request to a group is not supported; address the nodes one by one")
 
 // timeoutAfter is ErrTimeout with the time that has passed. Every call has one
 // ready, so it is a number until somebody reads it.
@@ -392,6 +406,9 @@ func (sh *shard) finish(c *Call, res *Response, err error) {
 		return
 	}
 	c.ended = true
+	if c.lookup != nil {
+		c.lookup.end(context.Canceled)
+	}
 	sh.cancel(&c.deadline)
 	sh.giveBack(c)
 	c.node.dropCall(c)

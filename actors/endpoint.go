@@ -221,6 +221,8 @@ func (e *endpoint) dispatch(ctx actor.Context, now netio.Instant, d *netio.Datag
 		return false
 	case !route.has(in.msg.Code):
 		return e.refuse(in, codec.MethodNotAllowed, "")
+	case !route.resource.Conditional && (in.msg.Options.Has(codec.OptionIfMatch) || in.msg.Options.Has(codec.OptionIfNoneMatch)):
+		return e.refuse(in, codec.BadOption, "this resource does not evaluate If-Match and If-None-Match")
 	case route.failed.Load():
 		return e.shed(in, "the resource has failed")
 	case in.peer.Value.serving >= sh.limits.PerPeer:

@@ -299,6 +299,9 @@ func (n *Node) soon(f func()) {
 // Stop must not be called from an Inline handler or from a callback; another
 // handler that calls it waits for its own end, until ctx ends.
 func (n *Node) Stop(ctx context.Context) error {
+	if n.pid == nil {
+		return fmt.Errorf("actors: Stop: %w", errNotStarted)
+	}
 	s := n.env.Runner.NewSignal()
 	n.mu.Lock()
 	n.stopped = true

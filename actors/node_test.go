@@ -441,6 +441,9 @@ func TestSetupComesBeforeTheFirstRequest(t *testing.T) {
 	require.NoError(t, err)
 	_, err = cli.Get(t.Context(), srv.URI("/gone"))
 	requireCode(t, err, codec.NotFound)
-	_, err = Start(Config{Setup: func(*Node) error { return errors.New("no") }})
-	require.EqualError(t, err, "no")
+	_, err = Start(Config{Setup: func(n *Node) error {
+		_, err := n.Get(context.Background(), "coap://127.0.0.1/")
+		return errors.Join(err, n.Stop(context.Background()))
+	}})
+	require.ErrorContains(t, err, "actors: GET coap://127.0.0.1/: the node has not started yet\nactors: Stop: the node has not started yet")
 }

@@ -26,6 +26,10 @@ type Resource struct {
 	// not block, and a slow one stalls the whole node. Blocking calls of the
 	// node return ErrInline in them.
 	Inline bool
+	// Conditional says that the handlers evaluate If-Match and If-None-Match
+	// themselves. Both are critical (RFC 7252 §5.10.8), so a request that has one
+	// is answered 4.02 where nobody does.
+	Conditional bool
 	// Multicast lets the resource answer requests that came to a group.
 	Multicast bool
 	// Concurrency is how many handlers of the resource run at the same time

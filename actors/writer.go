@@ -71,6 +71,7 @@ func (w *writer) flush() {
 		rest = rest[min(n, len(rest)):]
 		if err == nil {
 			if n == 0 {
+				w.sh.stats.sendDown.Add(uint64(len(rest)))
 				break
 			}
 			continue

@@ -66,7 +66,7 @@ func (d *demoResources) plugtest() []place {
 
 // document is the place of a document that can be read, written and deleted.
 func document(path string, doc *doc) place {
-	return place{path, actors.Resource{Get: doc.get, Put: doc.put, Delete: doc.remove}}
+	return place{path, actors.Resource{Conditional: true, Get: doc.get, Put: doc.put, Delete: doc.remove}}
 }
 
 // link is a resource that is there to be found.
