@@ -94,7 +94,7 @@ func askServer(t *testing.T, ask asker, authority, name string, non bool) {
 		r := ask(m, non, uri+path, body)
 		require.Equal(t, status, r.status, "%v", r)
 		require.Equal(t, payload, r.payload, "%v", r)
-		require.Equal(t, non || strings.HasPrefix(path, "/async"), r.separate, "%v", r)
+		require.Equal(t, !non && strings.HasPrefix(path, "/async"), r.separate, "%v", r)
 	}
 	r := ask(get, non, uri, "")
 	require.Equal(t, "2.05", r.status, "%v", r)

@@ -28,6 +28,9 @@ var hosts = []string{"127.0.0.1", "::1"}
 // startNode starts a node of our own on a free port.
 func startNode(t *testing.T, host string, params protocol.Params) *actors.Node {
 	t.Helper()
+	// A NON request that gets lost is asked again at once here; at the default
+	// PROBING_RATE of one byte a second that would take minutes.
+	params.ProbingRate = 1e6
 	n, err := actors.Start(actors.Config{Listen: []string{net.JoinHostPort(host, "0")}, Params: params})
 	require.NoError(t, err)
 	t.Cleanup(func() {
