@@ -37,7 +37,7 @@ var rooms = map[string]room{
 		others: []string{"github.com/asynkron/protoactor-go"}},
 	"sim": {own: []string{"codec", "rules", "netio", "actors", "actors/protocol", "actors/payload", "sim"},
 		others: []string{"github.com/asynkron/protoactor-go", "go.yaml.in/yaml", "github.com/gopacket/gopacket"}},
-	"cmd":      {own: []string{""}, others: []string{"github.com/spf13/cobra", "golang.org/x/term"}},
+	"cmd":      {own: []string{""}, others: []string{"github.com/spf13/cobra", "golang.org/x/sys", "golang.org/x/term"}},
 	"examples": {own: []string{""}},
 }
 

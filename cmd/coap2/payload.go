@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-
-	"github.com/coap2/coap2/codec"
 )
 
 // maxPayload is what fits into one datagram, with room for the options.
@@ -14,7 +12,7 @@ const maxPayload = 60000
 
 // readPayload returns the payload that the flags ask for. Stdin is read only
 // where the user says so, and the context's end does not wait for it.
-func (a *app) readPayload(ctx context.Context, f *requestFlags) ([]byte, error) {
+func (a *app) readPayload(ctx context.Context, f *messageFlags) ([]byte, error) {
 	if f.file == "" {
 		if len(f.data) > maxPayload {
 			return nil, fmt.Errorf("--data: %d bytes; a message carries at most %d", len(f.data), maxPayload)
@@ -52,49 +50,3 @@ func (a *app) readPayload(ctx context.Context, f *requestFlags) ([]byte, error) 
 		return r.b, nil
 	}
 }
-
-// formatFlag is a flag that holds a content format.
-type formatFlag struct {
-	format codec.Format
-	set    bool
-}
-
-func (f *formatFlag) String() string {
-	if f == nil || !f.set {
-		return ""
-	}
-	return f.format.String()
-}
-
-func (f *formatFlag) Set(s string) (err error) {
-	if f.format, err = codec.ParseFormat(s); err != nil {
-		return err
-	}
-	f.set = true
-	return nil
-}
-
-func (f *formatFlag) Type() string { return "FORMAT" }
-
-// optionFlag collects options written as NAME=VALUE.
-type optionFlag struct{ options codec.Options }
-
-func (f *optionFlag) String() string { return "" }
-
-func (f *optionFlag) Set(s string) error {
-	name, value := s, ""
-	for i := range len(s) {
-		if s[i] == '=' {
-			name, value = s[:i], s[i+1:]
-			break
-		}
-	}
-	o, err := codec.ParseOption(name, value)
-	if err != nil {
-		return err
-	}
-	f.options = f.options.Add(o)
-	return nil
-}
-
-func (f *optionFlag) Type() string { return "NAME=VALUE" }

@@ -26,8 +26,9 @@ CoAP node answers with a Reset (RFC 7252 §4.3). The path of the URI plays no
 part. Exit code 3 if a ping was not answered.`,
 		Example: `  coap2 ping coap://localhost
   coap2 ping -c 5 --interval 200ms localhost`,
-		Args: oneURI,
-		RunE: func(cmd *cobra.Command, args []string) error { return a.ping(cmd.Context(), args[0], f) },
+		Args:              oneURI,
+		ValidArgsFunction: completeURI,
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.ping(cmd.Context(), args[0], f) },
 	}
 	f.add(cmd)
 	cmd.Flags().IntVarP(&f.count, "count", "c", 1, "how many pings; 0 = until interrupted")
@@ -61,7 +62,7 @@ func (a *app) ping(ctx context.Context, uri string, f *pingFlags) error {
 		return fmt.Errorf("--interval is %v; it must not be negative", f.interval)
 	}
 	u.Path, u.Query = nil, nil
-	node, stop, err := a.clientNode(f.verbose)
+	node, stop, err := a.clientNode(&f.clientFlags)
 	if err != nil {
 		return err
 	}

@@ -13,51 +13,42 @@ import (
 	"github.com/coap2/coap2/codec"
 )
 
-// requestFlags are the flags of the commands that make one request.
+// requestFlags are the flags of the commands that make one request, perhaps
+// again and again.
 type requestFlags struct {
 	clientFlags
-	non           bool
-	accept        formatFlag
-	contentFormat formatFlag
-	options       optionFlag
-	data, file    string
-	out           string
-}
-
-// clientFlags are the flags of all commands that ask a node.
-type clientFlags struct {
-	timeout time.Duration
-	json    bool
-	verbose int
-}
-
-func (f *clientFlags) add(cmd *cobra.Command) {
-	cmd.Flags().DurationVar(&f.timeout, "timeout", 10*time.Second, "how long to wait for an answer, retransmissions included")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object that says everything")
-	addVerbose(cmd, &f.verbose)
-}
-
-func addVerbose(cmd *cobra.Command, v *int) {
-	cmd.Flags().CountVarP(v, "verbose", "v", "print every message sent and received to stderr; -vv: all of it")
-}
-
-func (f *clientFlags) check() error {
-	if f.timeout <= 0 || f.timeout > 24*time.Hour {
-		return fmt.Errorf("--timeout is %v; it must be above 0 and at most 24h", f.timeout)
-	}
-	return nil
+	messageFlags
+	token    tokenFlag
+	out      string
+	repeat   int
+	interval time.Duration
 }
 
 func (f *requestFlags) add(cmd *cobra.Command) {
 	f.clientFlags.add(cmd)
+	f.messageFlags.add(cmd)
 	fl := cmd.Flags()
-	fl.BoolVar(&f.non, "non", false, "send a non-confirmable message: once, without acknowledgement")
-	fl.Var(&f.accept, "accept", "the format wanted: json, cbor, text, link, a media type or a number")
-	fl.Var(&f.contentFormat, "content-format", "the format of the payload, named as for --accept")
-	fl.StringVar(&f.data, "data", "", "the payload")
-	fl.StringVar(&f.file, "file", "", "read the payload from a file; - is stdin")
-	fl.VarP(&f.options, "option", "O", "another option, such as If-Match=0x0a0b or If-None-Match; may be repeated")
+	fl.Var(&f.token, "token", "the token: 0x and hexadecimal digits, or text; \"\" is the empty one (default: one that nobody can guess)")
 	fl.StringVar(&f.out, "out", "", "write the payload (or the JSON object) to a file, which appears only when it is complete")
+	fl.IntVar(&f.repeat, "repeat", 1, "how often to make the request; 0 = until interrupted")
+	fl.DurationVar(&f.interval, "interval", time.Second, "with --repeat: time from one request to the next")
+	complete(cmd, "token", nothing)
+}
+
+func (f *requestFlags) check() error {
+	if err := f.clientFlags.check(); err != nil {
+		return err
+	}
+	if err := f.messageFlags.check(); err != nil {
+		return err
+	}
+	switch {
+	case f.repeat < 0:
+		return fmt.Errorf("--repeat is %d; it must be 0 or more", f.repeat)
+	case f.interval < 0:
+		return fmt.Errorf("--interval is %v; it must not be negative", f.interval)
+	}
+	return nil
 }
 
 // requestHelp is what differs between the commands that make one request.
@@ -66,7 +57,9 @@ var requestHelp = map[codec.Code]struct{ short, example string }{
   coap2 get 'localhost/.well-known/core?rt=Type1*'
   coap2 get --accept xml coap://localhost/multi-format
   coap2 get 'coap://localhost/root?{"soil":"N,K"}'
-  coap2 get --json -v coap://localhost/separate`},
+  coap2 get --json -v coap://localhost/separate
+  coap2 get --token 0x0a0b --ack-timeout 500ms --max-retransmit 2 localhost/hello
+  coap2 get --repeat 3 --interval 100ms localhost/tick`},
 	codec.PUT: {"Put a representation where a resource is, or is to be", `  coap2 put --data 42 coap://localhost/tick
   coap2 put --content-format json --data '{"a":1}' coap://localhost/create1
   coap2 put -O If-None-Match --data new coap://localhost/create1
@@ -75,17 +68,23 @@ var requestHelp = map[codec.Code]struct{ short, example string }{
   coap2 post --data hi coap://localhost/test`},
 	codec.DELETE: {"Delete a resource", `  coap2 delete coap://localhost/test
   coap2 delete --non coap://localhost/test`},
+	codec.FETCH: {"Get a part of a resource, or a view of it, that the payload describes", `  coap2 fetch --content-format json --data '{"soil":"N,P"}' coap://localhost/root
+  coap2 fetch --content-format json --data '{"soil":"K"}' --json localhost/root`},
+	codec.PATCH: {"Change a part of a resource", `  coap2 patch --content-format merge-patch+json --data '{"night":{"on":true}}' coap://localhost/config
+  coap2 patch --content-format merge-patch+json --data '{"limit":null}' localhost/config`},
+	codec.IPATCH: {"Change a part of a resource, with the same effect if it is done twice", `  coap2 ipatch --content-format merge-patch+json --data '{"limit":25}' coap://localhost/config`},
 }
 
 func (a *app) requestCommand(method codec.Code) *cobra.Command {
 	f := &requestFlags{}
 	help := requestHelp[method]
 	cmd := &cobra.Command{
-		Use:     strings.ToLower(method.Name()) + " URI",
-		Short:   help.short,
-		Example: help.example,
-		Args:    oneURI,
-		RunE:    func(cmd *cobra.Command, args []string) error { return a.request(cmd.Context(), method, args[0], f) },
+		Use:               strings.ToLower(method.Name()) + " URI",
+		Short:             help.short,
+		Example:           help.example,
+		Args:              oneURI,
+		ValidArgsFunction: completeURI,
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.request(cmd.Context(), method, args[0], f) },
 	}
 	f.add(cmd)
 	return cmd
@@ -93,53 +92,38 @@ func (a *app) requestCommand(method codec.Code) *cobra.Command {
 
 var errInterrupted = errors.New("interrupted")
 
-// request makes one request and prints what came of it.
+// request makes one request, or the same several times, and prints what came of
+// it.
 func (a *app) request(ctx context.Context, method codec.Code, uri string, f *requestFlags) error {
 	u, err := parseTarget(uri)
 	if err == nil {
 		err = f.check()
 	}
-	switch {
-	case err != nil:
-		return err
-	case f.data != "" && f.file != "":
-		return errors.New("--data and --file both give the payload; use one of them")
-	}
-	req := actors.Request{
-		Method: method, URI: u.String(), Options: f.options.options, NonConfirmable: f.non,
-		Timeout: f.timeout + time.Second, // the context's deadline comes first, and counts name lookup too
-	}
-	if req.Payload, err = a.readPayload(ctx, f); err != nil {
+	if err != nil {
 		return err
 	}
-	if f.accept.set {
-		req.Options = req.Options.Set(codec.Accept(f.accept.format))
+	req, err := f.request(ctx, a, method, u)
+	if err != nil {
+		return err
 	}
-	if f.contentFormat.set {
-		req.Options = req.Options.Set(codec.ContentFormat(f.contentFormat.format))
-	}
+	req.Timeout = f.timeout + time.Second // the context's deadline comes first, and counts name lookup too
+	req.Token, req.ZeroToken = f.token.token, f.token.set && f.token.token.Len() == 0
 	out, err := a.openOutput(f.out)
 	if err != nil {
 		return err
 	}
 	defer out.discard()
 
-	node, stop, err := a.clientNode(f.verbose)
+	node, stop, err := a.clientNode(&f.clientFlags)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	deadline, cancel := withTimeout(ctx, f.timeout)
-	defer cancel()
-	start := time.Now()
-	res, err := node.Do(deadline, req)
-	took := time.Since(start)
-	exit := a.outcome(ctx, err)
-	if f.json {
-		err = out.write(report(req, res, err, took).encode(out.terminal))
-	} else {
-		err = a.printResponse(out, res, err)
+	r := &asking{a: a, f: f, node: node, req: req, out: out}
+	if f.repeat != 1 {
+		return r.repeat(ctx)
 	}
+	exit, err := r.once(ctx)
 	if err == nil {
 		err = out.commit()
 	}
@@ -147,6 +131,34 @@ func (a *app) request(ctx context.Context, method codec.Code, uri string, f *req
 		return &exitError{exitFailure, fmt.Errorf("output: %w", err)}
 	}
 	return exit
+}
+
+// asking is a command that makes requests.
+type asking struct {
+	a    *app
+	f    *requestFlags
+	node *actors.Node
+	req  actors.Request
+	out  *output
+
+	// What has come of the last one.
+	res  *actors.Response
+	took time.Duration
+}
+
+// once makes the request and prints what came of it. exit is how the command
+// would end; err is about the output.
+func (r *asking) once(ctx context.Context) (exit, err error) {
+	deadline, cancel := withTimeout(ctx, r.f.timeout)
+	defer cancel()
+	start := time.Now()
+	res, err := r.node.Do(deadline, r.req)
+	r.res, r.took = res, time.Since(start)
+	exit = r.a.outcome(ctx, err)
+	if r.f.json {
+		return exit, r.out.write(report(r.req, res, err, r.took).encode(r.out.terminal))
+	}
+	return exit, r.a.printResponse(r.out, res, err)
 }
 
 // outcome turns what a request ended with into what the command ends with.
@@ -173,8 +185,8 @@ func withTimeout(ctx context.Context, d time.Duration) (context.Context, context
 const stopTimeout = 5 * time.Second
 
 // clientNode starts a node that only asks, and returns what ends it.
-func (a *app) clientNode(verbose int) (*actors.Node, func(), error) {
-	node, err := actors.Start(actors.Config{Listen: []string{":0"}, Log: a.logger(), Tap: a.tap(verbose)})
+func (a *app) clientNode(f *clientFlags) (*actors.Node, func(), error) {
+	node, err := actors.Start(actors.Config{Listen: f.listen(), Params: f.params(), Log: a.logger(), Tap: a.tap(f.verbose)})
 	if err != nil {
 		return nil, nil, &exitError{exitFailure, err}
 	}

@@ -38,6 +38,7 @@ type place struct {
 // /.well-known/core lists them.
 func (d *demoResources) register(n *actors.Node) error {
 	private := slowly(d, 3*time.Second, "this is private, and was not easy to find")
+	config := newSettings()
 	places := append([]place{
 		{"/hello", actors.Resource{
 			Inline: true, Attributes: attrs("ct", "0"),
@@ -55,7 +56,7 @@ func (d *demoResources) register(n *actors.Node) error {
 		}},
 		{"/root", actors.Resource{
 			Attributes: attrs("rt", "soil", "ct", "50"),
-			Get:        only(codec.JSON, getSoil),
+			Get:        only(codec.JSON, getSoil), Fetch: only(codec.JSON, getSoil),
 		}},
 		{"/root/child", actors.Resource{
 			Attributes: attrs("rt", "temperature"),
@@ -64,6 +65,10 @@ func (d *demoResources) register(n *actors.Node) error {
 		{"/root/child/private", actors.Resource{
 			Separate: true, Hidden: true,
 			Get: private, Post: private,
+		}},
+		{"/config", actors.Resource{
+			Attributes: attrs("ct", "50"),
+			Get:        config.get, Patch: config.patch, IPatch: config.patch,
 		}},
 	}, d.plugtest()...)
 	for _, p := range places {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,6 +31,7 @@ func (a asker) do(method codec.Code, path, payload string, opts ...codec.Option)
 func TestDemoResources(t *testing.T) {
 	a := asker{t, serveTest(t)}
 	json, text, xml := codec.ContentFormat(codec.JSON), codec.TextPlain, codec.XML
+	merging := codec.ContentFormat(mergePatch)
 	opts := func(o ...codec.Option) []codec.Option { return o }
 	for _, tt := range []struct {
 		method  codec.Code
@@ -58,6 +60,21 @@ func TestDemoResources(t *testing.T) {
 		{codec.GET, `/root?{}&{}`, "", nil, codec.BadRequest, text, `the query must be one JSON object, such as {"soil":"N,P,K"}`},
 		{codec.GET, "/root", `{"soil":"P"}`, opts(codec.ContentFormat(codec.CBOR)), codec.UnsupportedContentFormat, text, "Content-Format is application/cbor, expected application/json"},
 		{codec.GET, "/root", "", opts(codec.Accept(codec.CBOR)), codec.NotAcceptable, text, "this resource comes as application/json only"},
+
+		{codec.FETCH, "/root", `{"soil":"P"}`, opts(json), codec.Content, codec.JSON, `{"P":50}`},
+		{codec.FETCH, "/root", `[]`, opts(codec.ContentFormat(codec.CBOR)), codec.UnsupportedContentFormat, text, "Content-Format is application/cbor, expected application/json"},
+
+		{codec.GET, "/config", "", nil, codec.Content, codec.JSON, `{"limit":20,"night":{"from":22,"to":6}}`},
+		{codec.PATCH, "/config", `{"night":{"to":7,"from":null,"on":{"a":null,"b":1}},"limit":[1]}`, opts(merging), codec.Changed, text, ""},
+		{codec.GET, "/config", "", nil, codec.Content, codec.JSON, `{"limit":[1],"night":{"on":{"b":1},"to":7}}`},
+		{codec.IPATCH, "/config", `{"limit":{"x":1},"night":null}`, opts(merging), codec.Changed, text, ""},
+		{codec.GET, "/config", "", opts(codec.Accept(codec.JSON)), codec.Content, codec.JSON, `{"limit":{"x":1}}`},
+		{codec.GET, "/config", "", opts(codec.Accept(codec.CBOR)), codec.NotAcceptable, text, "this resource comes as application/json only"},
+		{codec.PATCH, "/config", `{}`, opts(json), codec.UnsupportedContentFormat, text, "send the change as application/merge-patch+json"},
+		{codec.PATCH, "/config", `null`, opts(merging), codec.BadRequest, text, `the payload must be a JSON object with what is to change, such as {"limit":25}`},
+		{codec.PATCH, "/config", `{`, nil, codec.BadRequest, text, `the payload must be a JSON object with what is to change, such as {"limit":25}`},
+		{codec.IPATCH, "/config", `{"x":"` + strings.Repeat("x", 1000) + `"}`, nil, codec.RequestEntityTooLarge, text, "the settings would have 1024 bytes; they have room for 1000"},
+		{codec.GET, "/config", "", nil, codec.Content, codec.JSON, `{"limit":{"x":1}}`},
 
 		{codec.POST, "/root/child", `{"temp":12.9}`, opts(json), codec.Changed, text, "The temperature is perfect"},
 		{codec.POST, "/root/child", `{"temp":10}`, nil, codec.Changed, text, "The temperature is perfect"},
@@ -168,7 +185,7 @@ func TestLinks(t *testing.T) {
 		return ts
 	}
 	require.Equal(t, []string{
-		"/hello", "/tick", "/random", "/root", "/root/child", "/test", "/location-query", "/separate", "/query", "/seg1/seg2/seg3",
+		"/hello", "/tick", "/random", "/root", "/root/child", "/config", "/test", "/location-query", "/separate", "/query", "/seg1/seg2/seg3",
 		"/multi-format", "/validate", "/create1", "/link1", "/link2", "/link3", "/path",
 	}, targets(""))
 	require.Equal(t, []string{"/link1", "/link3"}, targets("?rt=Type1"))

@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -34,11 +35,18 @@ type app struct {
 	err      io.Writer // may be written to from a node's goroutine too
 	terminal bool      // out is one
 	colour   bool      // may be used on out
+	watched  bool      // err is a terminal, which takes progress lines
+	// patience is how long a server to be compared may take until it can be
+	// asked.
+	patience time.Duration
 }
 
 func newApp(in io.Reader, out, err io.Writer) *app {
 	terminal := isTerminal(out)
-	return &app{in: in, out: out, err: &lockedWriter{w: err}, terminal: terminal, colour: terminal && colourWanted()}
+	return &app{
+		in: in, out: out, err: &lockedWriter{w: err}, terminal: terminal, colour: terminal && colourWanted(),
+		watched: isTerminal(err), patience: readyTimeout,
+	}
 }
 
 // colourWanted is what the environment says (https://no-color.org).
@@ -107,8 +115,11 @@ func (a *app) complain(err error) {
 // plain is the text of an error without the name of the package that found it,
 // which tells a user of the command nothing.
 func plain(err error) string {
-	s := err.Error()
-	for _, prefix := range []string{"actors: ", "codec: ", "netio: ", "udp: ", "coap: "} {
+	return plainText(err.Error())
+}
+
+func plainText(s string) string {
+	for _, prefix := range []string{"actors: ", "codec: ", "netio: ", "udp: ", "coap: ", "load: ", "machine: ", "rawresponder: "} {
 		s = strings.ReplaceAll(s, prefix, "")
 	}
 	return s
@@ -147,7 +158,8 @@ failure of the network or of the output, 130 interrupted.`,
 	root.Flags().Bool("version", false, "print the version and exit")
 	root.AddCommand(
 		a.requestCommand(codec.GET), a.requestCommand(codec.PUT), a.requestCommand(codec.POST), a.requestCommand(codec.DELETE),
-		a.pingCommand(), a.serveCommand(), a.demoCommand(),
+		a.requestCommand(codec.FETCH), a.requestCommand(codec.PATCH), a.requestCommand(codec.IPATCH),
+		a.pingCommand(), a.serveCommand(), a.demoCommand(), a.benchCommand(), a.rawCommand(), a.completionCommand(),
 	)
 	return root
 }

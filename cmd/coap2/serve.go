@@ -25,10 +25,11 @@ func (a *app) serveCommand() *cobra.Command {
 		Long: `Serve the demonstration resources until interrupted. When the node can be
 asked, one line "ready coap://HOST:PORT" per address is printed on stdout.
 
-Resources: /hello, /tick, /random, /root, /root/child, /root/child/private, and
-those that the ETSI plugtests ask for: /test, /separate, /query,
-/seg1/seg2/seg3, /location-query, /multi-format, /validate, /create1, /link1,
-/link2, /link3, /path. GET /.well-known/core lists them.`,
+Resources: /hello, /tick, /random, /root (GET, FETCH), /root/child,
+/root/child/private, /config (GET, PATCH, iPATCH), and those that the ETSI
+plugtests ask for: /test, /separate, /query, /seg1/seg2/seg3, /location-query,
+/multi-format, /validate, /create1, /link1, /link2, /link3, /path.
+GET /.well-known/core lists them.`,
 		Example: `  coap2 serve
   coap2 serve --listen 127.0.0.1:0 --listen '[::1]:0' -v`,
 		Args: noArguments,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,6 +44,45 @@ func TestBadUsage(t *testing.T) {
 		{"ping", `ping needs a URI, such as coap://localhost/hello`},
 		{"ping -c -1 h", `--count is -1; it must be 0 or more`},
 		{"ping -i -1s h", `--interval is -1s; it must not be negative`},
+		{"get --token 0x0 h", `invalid argument "0x0" for "--token" flag: 0x is followed by pairs of hexadecimal digits`},
+		{"get --token 123456789 h", `invalid argument "123456789" for "--token" flag: a token has at most 8 bytes, not 9`},
+		{"get -O 70000=1 h", `invalid argument "70000=1" for "-O, --option" flag: "70000" is neither the name of an option, such as Uri-Path, nor a number from 0 to 65535`},
+		{"get -O 65000=0xz h", `invalid argument "65000=0xz" for "-O, --option" flag: option Option 65000: "0xz": 0x is followed by pairs of hexadecimal digits`},
+		{"get --source nowhere h", `--source: address "nowhere": want host:port, as in ":5683" or "[::1]:5683": address nowhere: missing port in address`},
+		{"get --source 224.0.0.1:1 h", `--source: address "224.0.0.1:1" is a group: listen on all addresses and Join it`},
+		{"get --ack-timeout 0s h", `--ack-timeout is 0s; it must be above 0 and at most 1h`},
+		{"ping --ack-timeout 2h h", `--ack-timeout is 2h0m0s; it must be above 0 and at most 1h`},
+		{"get --max-retransmit -1 h", `--max-retransmit is -1; it must be from 0 to 16`},
+		{"get --max-retransmit 17 h", `--max-retransmit is 17; it must be from 0 to 16`},
+		{"get --repeat -1 h", `--repeat is -1; it must be 0 or more`},
+		{"get --interval -1s h", `--interval is -1s; it must not be negative`},
+		{"bench", `bench needs a URI, such as coap://localhost/hello`},
+		{"bench a b", `bench takes one URI; "b" is too much (quote a URI that has spaces or & in it)`},
+		{"bench coap:///x", `bad URI host in "coap:///x" at byte 7: the host is missing`},
+		{"bench --method observe h", `invalid argument "observe" for "--method" flag: the methods are get, put, post, delete, fetch, patch and ipatch`},
+		{"bench -c 0 h", `--outstanding is 0; it must be from 1 to 1048576`},
+		{"bench --peers -1 h", `--peers is -1; it must be from 0 to 1048576`},
+		{"bench --sockets 65 h", `--sockets is 65; it must be from 0 to 64`},
+		{"bench -d 0s h", `--duration is 0 and there is no --count; give one of them`},
+		{"bench -d -1s h", `--duration is -1s; it must be from 0 to 24h0m0s`},
+		{"bench -d 25h h", `--duration is 25h0m0s; it must be from 0 to 24h0m0s`},
+		{"bench --warmup -1s h", `--warmup is -1s; it must be from 0 to 24h0m0s`},
+		{"bench -n -1 h", `invalid argument "-1" for "-n, --count" flag: strconv.ParseUint: parsing "-1": invalid syntax`},
+		{"bench --timeout 0s h", `--timeout is 0s; it must be above 0 and at most 24h`},
+		{"bench --data a --file b h", `--data and --file both give the payload; use one of them`},
+		{"bench --rounds 3 h", `--rounds goes with --compare`},
+		{"bench --path /x h", `--path goes with --compare`},
+		{"bench --compare x h", `with --compare there is no URI; "h" is too much (--path has the resource)`},
+		{"bench --compare a=", `--compare "a=": the command is missing; write it as "[NAME=][coap://HOST:PORT/PATH ]COMMAND ARGUMENTS…"`},
+		{"bench --compare 'x", `--compare "'x": the quote ' is not closed; write it as "[NAME=][coap://HOST:PORT/PATH ]COMMAND ARGUMENTS…"`},
+		{"bench --compare x --compare x", `--compare: two servers are called x; write NAME= before one of the commands`},
+		{"bench --compare x --rounds 0", `--rounds is 0; it must be from 1 to 1000`},
+		{"bench --compare x --path /%", `--path: bad URI path in "coap://localhost/%" at byte 17: two hexadecimal digits must follow "%"; the character itself is written as %25`},
+		{"bench --compare x --file -", `--file - does not go with --compare: every load needs the payload; use a file`},
+		{"completion", `completion needs the name of one shell: bash, zsh, fish, powershell`},
+		{"completion tcsh", `there is no completion for "tcsh"; the shells are bash, zsh, fish, powershell`},
+		{"raw-responder --response xy", `--response: encoding/hex: invalid byte: U+0078 'x'`},
+		{"raw-responder --response 40", `--response: message is truncated: 1 bytes, the header has 4`},
 		{"serve h", `serve takes no arguments; "h" is too much`},
 		{"serve --listen 5683", `--listen: address "5683": want host:port, as in ":5683" or "[::1]:5683": address 5683: missing port in address`},
 		{"serve --listen :x", `--listen: address ":x": port must be a number from 0 to 65535`},
@@ -119,7 +159,7 @@ func TestHelp(t *testing.T) {
 	r := run("")
 	require.Equal(t, 0, r.code)
 	require.Contains(t, r.out, "Available Commands:")
-	for _, name := range []string{"get", "put", "post", "delete", "ping", "serve", "demo"} {
+	for _, name := range []string{"get", "put", "post", "delete", "fetch", "patch", "ipatch", "ping", "serve", "demo", "bench", "completion"} {
 		require.Contains(t, r.out, "\n  "+name+" ")
 		h := run("", name, "--help")
 		require.Equal(t, 0, h.code)
@@ -134,8 +174,8 @@ func TestHelp(t *testing.T) {
 // TestExamples runs the examples of the client commands' help.
 func TestExamples(t *testing.T) {
 	for _, cmd := range newApp(nil, nil, nil).rootCommand().Commands() {
-		if cmd.Name() == "serve" || cmd.Name() == "demo" {
-			continue
+		if slices.Contains([]string{"serve", "demo", "completion", "bench"}, cmd.Name()) {
+			continue // they have tests of their own
 		}
 		for line := range strings.Lines(cmd.Example) {
 			line = strings.TrimSpace(line)

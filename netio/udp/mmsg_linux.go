@@ -43,14 +43,14 @@ func newMmsg(n, perMsg int) *mmsg {
 
 // recvmmsg reads without waiting.
 func recvmmsg(fd uintptr, hdrs []unix.Mmsghdr, flags int) (int, unix.Errno) {
-	n, _, e := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(unsafe.SliceData(hdrs))),
+	n, _, e := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(unsafe.SliceData(hdrs))),
 		uintptr(len(hdrs)), uintptr(flags|unix.MSG_DONTWAIT), 0, 0)
 	return int(n), e
 }
 
 // sendmmsg writes without waiting.
 func sendmmsg(fd uintptr, hdrs []unix.Mmsghdr) (int, unix.Errno) {
-	n, _, e := unix.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(unsafe.SliceData(hdrs))),
+	n, _, e := unix.RawSyscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(unsafe.SliceData(hdrs))),
 		uintptr(len(hdrs)), unix.MSG_DONTWAIT, 0, 0)
 	return int(n), e
 }
