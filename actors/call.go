@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -13,34 +14,44 @@ import (
 	"github.com/coap2/coap2/netio"
 )
 
-// Call is a request under way; see Node.Go.
+// Call is a request under way; see Node.Go. There may be tens of thousands: it
+// keeps of the Request what is still needed, and its message as it is sent.
 type Call struct {
 	node   *Node
-	req    Request
-	opts   codec.Options // those of the URI, and the caller's
-	params protocol.Params
+	sh     *shard
+	req    requested
+	params *protocol.Params // the node's, if the request has none of its own
 	done   func(*Response, error)
+	data   []byte // the encoded message; stamp completes it
 
 	// The rest belongs to the node's goroutine, once it has been posted there.
-	sh       *shard
-	uri      codec.URI
 	lookup   *taskContext // of the search for the host's addresses
 	others   []netip.Addr // further addresses of the host's name
-	ending   bool         // it is to be ended, whatever else happens
 	peer     netio.Peer
 	pe       *peerEntry
-	token    codec.Token
-	named    tokenKey
 	slot     *slot
 	deadline protocol.Handle
-	holds    bool          // counts in the peer's window
+	timeout  time.Duration // of the deadline
 	expected netio.Instant // a NON that has been sent and not answered counts so long
-	ended    bool
-	prev     *Call // the node's list of calls
+	prev     *Call         // the node's list of calls
 	next     *Call
+	token    codec.Token
+	port     uint16 // of the addresses in others
+	ending   bool   // it is to be ended, whatever else happens
+	holds    bool   // counts in the peer's window
+	ended    bool
 	listed   bool // guarded by the node
 
 	canceled atomic.Bool
+}
+
+// requested is what a call keeps of its Request.
+type requested struct {
+	URI            string
+	Timeout        time.Duration
+	Method         codec.Code
+	NonConfirmable bool
+	ownToken       bool // Call.token is the caller's choice
 }
 
 // Cancel ends the call with ErrCanceled, unless it has ended. It returns at
@@ -58,7 +69,7 @@ func (c *Call) cancel(err error) {
 // block. It may be nil. A response that is no success comes as
 // the response together with a *CodeError.
 //
-// The request's Options and Payload must not be changed until done is called.
+// The request's Options and Payload are copied before Go returns.
 func (n *Node) Go(req Request, done func(*Response, error)) *Call {
 	if req.Method == 0 {
 		req.Method = codec.GET
@@ -67,7 +78,13 @@ func (n *Node) Go(req Request, done func(*Response, error)) *Call {
 }
 
 func (n *Node) start(req Request, done func(*Response, error)) *Call {
-	c := &Call{node: n, req: req, done: done, sh: n.shard}
+	c := &Call{node: n, sh: n.shard, done: done, params: &n.params, token: req.Token, req: requested{
+		URI: req.URI, Timeout: req.Timeout, Method: req.Method, NonConfirmable: req.NonConfirmable,
+		ownToken: req.ZeroToken || req.Token.Len() > 0,
+	}}
+	if req.ZeroToken {
+		c.token = codec.Token{}
+	}
 	if n.shard.endpoint == nil { // from Config.Setup
 		c.ended = true
 		c.sh.callback(c, nil, &RequestError{Method: req.Method, URI: req.URI, Err: errNotStarted})
@@ -76,7 +93,10 @@ func (n *Node) start(req Request, done func(*Response, error)) *Call {
 	var u codec.URI
 	err := req.Params.Validate()
 	if err == nil {
-		c.params = protocol.Merge(n.params, req.Params)
+		if req.Params != (protocol.Params{}) {
+			merged := protocol.Merge(n.params, req.Params)
+			c.params = &merged
+		}
 		u, err = codec.ParseURI(req.URI)
 	}
 	if err == nil && req.Method != codec.Empty && !req.Method.IsRequest() {
@@ -85,14 +105,17 @@ func (n *Node) start(req Request, done func(*Response, error)) *Call {
 	if err == nil && u.Scheme != "coap" {
 		err = fmt.Errorf("this node has no transport for the scheme %q", u.Scheme)
 	}
+	var dest netip.AddrPort
+	var literal bool
+	if err == nil {
+		dest, literal = u.Addr() // no address where the host has a name
+		err = c.encode(&req, u, dest)
+	}
 	if err != nil {
 		n.soon(func() { c.sh.finish(c, nil, err) })
 		return c
 	}
-	dest, literal := u.Addr()
-	if literal {
-		c.target(u, dest)
-	}
+	c.peer, c.port = netio.Peer{Addr: dest}, u.Port
 	if !literal {
 		c.lookup = &taskContext{env: n.env}
 	}
@@ -113,7 +136,7 @@ func (n *Node) start(req Request, done func(*Response, error)) *Call {
 			c.sh.post(c.sh.endpoint, cancelCall{c, err})
 			return
 		}
-		c.sh.post(c.sh.endpoint, resolved{c, u, addrs})
+		c.sh.post(c.sh.endpoint, resolved{c, addrs})
 	})
 	return c
 }
@@ -128,27 +151,43 @@ func (e *endpoint) onResolving(c *Call) {
 // onResolved begins a call whose host has a name.
 func (e *endpoint) onResolved(ctx ctxActor, m resolved) {
 	if c := m.call; !c.ended {
-		c.uri, c.others = m.uri, m.addrs
+		c.others = m.addrs
 		c.nextAddress()
 		e.onCall(ctx, c)
 	}
 }
 
-// nextAddress takes the next of the addresses that the host's name has.
+// nextAddress takes the next of the addresses that the host's name has. The
+// message is the same for all of them.
 func (c *Call) nextAddress() {
-	c.target(c.uri, netip.AddrPortFrom(c.others[0], c.uri.Port))
+	c.peer = netio.Peer{Addr: netip.AddrPortFrom(c.others[0], c.port)}
 	c.others = c.others[1:]
 }
 
-// target says where the call goes and what options the URI gives it.
-func (c *Call) target(u codec.URI, dest netip.AddrPort) {
-	c.peer = netio.Peer{Addr: dest}
-	opts := make(codec.Options, 0, 8+len(c.req.Options))
-	if c.req.Method != codec.Empty {
-		opts = u.AppendOptions(opts, dest)
-		opts = opts.Add(c.req.Options...)
+// encode makes the call's message, on the caller's goroutine. dest decides which
+// options the URI gives it (RFC 7252 §6.4).
+func (c *Call) encode(req *Request, u codec.URI, dest netip.AddrPort) error {
+	m := codec.Message{Code: req.Method}
+	if req.NonConfirmable {
+		m.Type = codec.NON
 	}
-	c.opts = opts
+	var room [16]codec.Option
+	if req.Method != codec.Empty {
+		m.Token = c.token
+		if !c.req.ownToken {
+			m.Token = codec.TokenFromUint64(0) // stamp puts the real one here
+		}
+		m.Options, m.Payload = u.AppendOptions(room[:0], dest).Add(req.Options...), req.Payload
+	}
+	data, err := appendDatagram(make([]byte, 0, m.EncodedLen()), &m)
+	c.data = data
+	return err
+}
+
+// stamp writes what is known only now into the encoded message.
+func (c *Call) stamp(mid uint16) {
+	binary.BigEndian.PutUint16(c.data[2:], mid)
+	c.token.AppendTo(c.data[codec.HeaderLen:codec.HeaderLen])
 }
 
 // resolve finds the addresses of a host that the node's socket can send to.
@@ -171,75 +210,6 @@ func (n *Node) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 		return usable, nil
 	}
 	return nil, fmt.Errorf("host %q has only addresses (%v) of a family that this node does not listen on", host, addrs)
-}
-
-// Do makes a request and waits for the response. A response that is no success
-// is returned together with a *CodeError; every other failure is a
-// *RequestError without response.
-//
-// The context's end cancels the request at any moment. From an Inline handler
-// Do returns ErrInline at once.
-func (n *Node) Do(ctx context.Context, req Request) (*Response, error) {
-	if req.Method == 0 {
-		req.Method = codec.GET
-	}
-	return n.do(ctx, req)
-}
-
-func (n *Node) do(ctx context.Context, req Request) (*Response, error) {
-	if t := taskOf(ctx); t != nil && t.inline {
-		return nil, ErrInline
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, &RequestError{Method: req.Method, URI: req.URI, Err: context.Cause(ctx)}
-	}
-	var res *Response
-	var err error
-	s := n.env.Runner.NewSignal()
-	c := n.start(req, func(r *Response, e error) {
-		res, err = r, e
-		s.Set()
-	})
-	if werr := s.Wait(ctx); werr != nil {
-		c.cancel(werr)
-		// The node's goroutine ends every call that is cancelled, so this wait
-		// is short; it makes res and err safe to read.
-		_ = s.Wait(context.Background())
-	}
-	return res, err
-}
-
-// Get makes a GET request; see Do.
-func (n *Node) Get(ctx context.Context, uri string, opts ...codec.Option) (*Response, error) {
-	return n.Do(ctx, Request{Method: codec.GET, URI: uri, Options: opts})
-}
-
-// Delete makes a DELETE request; see Do.
-func (n *Node) Delete(ctx context.Context, uri string, opts ...codec.Option) (*Response, error) {
-	return n.Do(ctx, Request{Method: codec.DELETE, URI: uri, Options: opts})
-}
-
-// Post makes a POST request with a payload in format f; see Do.
-func (n *Node) Post(ctx context.Context, uri string, f codec.Format, payload []byte, opts ...codec.Option) (*Response, error) {
-	return n.Do(ctx, Request{Method: codec.POST, URI: uri, Options: withFormat(f, opts), Payload: payload})
-}
-
-// Put makes a PUT request with a payload in format f; see Do.
-func (n *Node) Put(ctx context.Context, uri string, f codec.Format, payload []byte, opts ...codec.Option) (*Response, error) {
-	return n.Do(ctx, Request{Method: codec.PUT, URI: uri, Options: withFormat(f, opts), Payload: payload})
-}
-
-func withFormat(f codec.Format, opts []codec.Option) codec.Options {
-	return codec.Options{codec.ContentFormat(f)}.Add(opts...)
-}
-
-// Ping asks a node whether it is there: an empty CON, which is answered with a
-// Reset (RFC 7252 §4.3). It returns how long that took. The host is that of a
-// URI such as "coap://192.0.2.1".
-func (n *Node) Ping(ctx context.Context, uri string) (time.Duration, error) {
-	start := n.env.Clock.Now()
-	_, err := n.do(ctx, Request{Method: codec.Empty, URI: uri})
-	return n.env.Clock.Now().Sub(start), err
 }
 
 // onCall begins a call: it gets its turn when the peer's window allows.
@@ -290,7 +260,8 @@ func (e *endpoint) armCall(c *Call) {
 
 func (c *Call) expireIn(d time.Duration) {
 	c.sh.cancel(&c.deadline)
-	c.deadline = c.sh.after(d, c.sh.endpoint, cancelCall{c, timeoutAfter(d)})
+	c.timeout = d
+	c.deadline = c.sh.after(d, c.sh.endpoint, expired{c})
 }
 
 // errNotStarted: a call from Config.Setup.
@@ -300,8 +271,8 @@ var errNotStarted = errors.New("the node has not started yet")
 // takes them all.
 var errGroup = errors.New("a request to a group is not supported; address the nodes one by one")
 
-// timeoutAfter is ErrTimeout with the time that has passed. Every call has one
-// ready, so it is a number until somebody reads it.
+// timeoutAfter is ErrTimeout with the time that has passed, a number until
+// somebody reads it.
 type timeoutAfter time.Duration
 
 func (d timeoutAfter) Error() string {
@@ -344,39 +315,35 @@ func (e *endpoint) onLaunch(ctx ctxActor, c *Call) {
 			return
 		}
 	}
-	sh.post(s.pid, startCall{call: c, gen: s.gen, mid: mid})
+	c.stamp(mid)
+	sh.post(s.pid, startCall{c})
 }
 
-// startCall: an exchange is to make a call.
-type startCall struct {
-	call *Call
-	gen  uint32
-	mid  uint16
-}
+// startCall: an exchange is to make a call. A message of one pointer costs no
+// allocation, and that the exchange still makes this call says that it is not
+// stale.
+type startCall struct{ call *Call }
 
 // nameToken gives the call its token: the caller's, or eight random bytes
 // (RFC 7252 §5.3.1: not to be guessed).
 func (e *endpoint) nameToken(c *Call, s *slot) bool {
 	sh := e.sh
-	switch {
-	case c.req.ZeroToken:
-	case c.req.Token.Len() > 0:
-		c.token = c.req.Token
-	default:
-		for {
-			c.token = codec.TokenFromUint64(sh.rand.Uint64())
-			if sh.byToken[tokenKey{c.pe.ID, c.token}] == nil {
-				break
-			}
+	for !c.req.ownToken {
+		c.token = codec.TokenFromUint64(sh.rand.Uint64())
+		if sh.byToken[tokenKey{c.pe.ID, c.token}] == nil {
+			break
 		}
 	}
-	c.named = tokenKey{c.pe.ID, c.token}
-	if sh.byToken[c.named] != nil {
+	key := tokenKey{c.pe.ID, c.token}
+	if sh.byToken[key] != nil {
 		return false
 	}
-	sh.byToken[c.named] = s
+	sh.byToken[key] = s
 	return true
 }
+
+// onExpired ends a call whose time is up.
+func (e *endpoint) onExpired(c *Call) { e.onCancel(cancelCall{c, timeoutAfter(c.timeout)}) }
 
 // onCancel ends a call before its time.
 func (e *endpoint) onCancel(m cancelCall) {
@@ -438,8 +405,8 @@ func (c *Call) retarget(err error) bool {
 // giveBack gives back what a call holds: its exchange and its turn.
 func (sh *shard) giveBack(c *Call) {
 	if c.slot != nil {
-		if sh.byToken[c.named] == c.slot {
-			delete(sh.byToken, c.named)
+		if key := (tokenKey{c.pe.ID, c.token}); sh.byToken[key] == c.slot {
+			delete(sh.byToken, key)
 		}
 		sh.release(c.slot)
 		c.slot = nil

@@ -51,11 +51,15 @@ type Config struct {
 type Limits struct {
 	// Peers is the number of peers remembered; 0 = 65,536. Beyond it the one
 	// that was silent longest is forgotten; where all have something under way,
-	// requests of others are answered 5.03.
+	// requests of others are answered 5.03. Peers whose requests must not be
+	// executed twice are not forgotten; when these are half of all, such
+	// requests of others are answered 5.03. For a node under attack it should
+	// be more than twice Exchanges.
 	Peers int
 	// Exchanges is the number of requests being served and of own requests
 	// outstanding, together; 0 = 16,384. Beyond it requests are answered 5.03,
-	// and own ones fail with ErrBusy.
+	// and own ones fail with ErrBusy. Separate responses that wait for their
+	// acknowledgement have half of it at most; then the oldest is given up.
 	Exchanges int
 	// PerPeer is the number of requests of one peer being served; 0 = 256.
 	// Beyond it requests are answered 5.03.
@@ -65,10 +69,12 @@ type Limits struct {
 	Queue int
 	// DedupBytes bounds the answers kept for duplicates of idempotent
 	// requests; 0 = 64 MiB. Older answers are forgotten early, and such a
-	// duplicate is executed again.
+	// duplicate is executed again. The table of requests costs up to 3/4 of it
+	// more.
 	DedupBytes int
 	// KeptBytes bounds the answers to requests that must not be executed twice;
-	// 0 = 16 MiB. Beyond it such requests are answered 5.03.
+	// 0 = 16 MiB. Beyond it, or beyond one request for each 256 bytes, such
+	// requests are answered 5.03.
 	KeptBytes int
 }
 
@@ -85,6 +91,15 @@ func (l Limits) withDefaults() Limits {
 	def(&l.DedupBytes, 64<<20)
 	def(&l.KeptBytes, 16<<20)
 	return l
+}
+
+// dedup sizes the tables of duplicates: so many requests that with answers of
+// ordinary length their bytes are the bound that is reached.
+func (l Limits) dedup(seed uint64) protocol.DedupConfig {
+	return protocol.DedupConfig{
+		Bytes: l.DedupBytes, Entries: max(l.DedupBytes/64, 16),
+		KeptBytes: l.KeptBytes, KeptEntries: max(l.KeptBytes/256, 16), Seed: seed,
+	}
 }
 
 // Validate reports what is wrong with the configuration, if anything.

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -34,6 +35,8 @@ func (e *endpoint) Receive(ctx actor.Context) {
 		e.onLaunch(ctx, m.call)
 	case cancelCall:
 		e.onCancel(m)
+	case expired:
+		e.onExpired(m.call)
 	case *undelivered:
 		e.onUndelivered(m)
 	case *sendDelayed:
@@ -64,6 +67,7 @@ func (e *endpoint) onBatch(ctx actor.Context, b *inbatch) {
 	for i := range b.grams {
 		d := &b.grams[i]
 		if d.Err != nil {
+			e.sh.stats.unreachable.Add(1)
 			e.onUndelivered(&undelivered{peer: d.Peer, data: d.Data, err: d.Err})
 			continue
 		}
@@ -126,6 +130,7 @@ func (e *endpoint) onDatagram(ctx actor.Context, now netio.Instant, d *netio.Dat
 		}
 		sh.sendEmpty(codec.RST, in.msg.MessageID, in.dst)
 	case protocol.Ping:
+		sh.stats.pings.Add(1)
 		sh.sendEmpty(codec.RST, in.msg.MessageID, in.dst)
 	case protocol.EmptyAck:
 		e.onEmpty(d.Peer, in, false)
@@ -133,7 +138,7 @@ func (e *endpoint) onDatagram(ctx actor.Context, now netio.Instant, d *netio.Dat
 		e.onEmpty(d.Peer, in, true)
 	case protocol.BadOption:
 		sh.stats.dropped[reason].Add(1)
-		return e.refuse(in, codec.BadOption, optErr.Error())
+		return e.answer(in, codec.BadOption, optErr.Error())
 	case protocol.Request:
 		return e.onRequest(ctx, now, d, in)
 	case protocol.PiggybackedResponse:
@@ -149,11 +154,10 @@ func (e *endpoint) onDatagram(ctx actor.Context, now netio.Instant, d *netio.Dat
 func (sh *shard) lookupPeer(now netio.Instant, p netio.Peer) *peerEntry {
 	pe, made, err := sh.peers.Get(now, p)
 	if err != nil {
-		sh.stats.shed.Add(1)
 		return nil
 	}
 	if made {
-		sh.stats.peers.Store(int64(sh.peers.Len()))
+		sh.stats.peers.set(uint64(sh.peers.Len()))
 	}
 	return pe
 }
@@ -163,7 +167,7 @@ func (e *endpoint) onRequest(ctx actor.Context, now netio.Instant, d *netio.Data
 	pe := sh.lookupPeer(now, d.Peer)
 	if pe == nil {
 		// Nothing can be remembered of this peer, so nothing is done for it.
-		return e.refuse(in, codec.ServiceUnavailable, "too many peers have something under way")
+		return e.shed(in, "too many peers have something under way")
 	}
 	in.peer = pe
 	con := in.msg.Type == codec.CON
@@ -195,6 +199,9 @@ func (e *endpoint) onRequest(ctx actor.Context, now netio.Instant, d *netio.Data
 	if sh.stopping {
 		return e.shed(in, "stopping")
 	}
+	if class == protocol.Kept && !sh.mayKeep(pe) {
+		return e.shed(in, "too many peers are remembered")
+	}
 	if o := in.msg.Options; o.Has(codec.OptionProxyURI) || o.Has(codec.OptionProxyScheme) {
 		return e.refuse(in, codec.ProxyingNotSupported, "")
 	}
@@ -218,6 +225,7 @@ func (e *endpoint) dispatch(ctx actor.Context, now netio.Instant, d *netio.Datag
 		return e.refuse(in, codec.NotFound, "")
 	case d.Multicast && !route.resource.Multicast:
 		sh.stats.unmatched.Add(1) // RFC 7252 §8.2: silence
+		sh.dedup.Forget(in.key)
 		return false
 	case !route.has(in.msg.Code):
 		return e.refuse(in, codec.MethodNotAllowed, "")
@@ -232,7 +240,6 @@ func (e *endpoint) dispatch(ctx actor.Context, now netio.Instant, d *netio.Datag
 	if s == nil {
 		return e.shed(in, "too many requests are being served")
 	}
-	sh.stats.requests.Add(1)
 	sh.serving++
 	in.peer.Value.serving++
 	sh.peers.Pin(in.peer)
@@ -258,12 +265,21 @@ func (e *endpoint) shed(in *incoming, why string) bool {
 		e.sh.dedup.Forget(in.key)
 		in.key = 0
 	}
-	return e.refuse(in, codec.ServiceUnavailable, why)
+	return e.answer(in, codec.ServiceUnavailable, why)
 }
 
-// refuse answers a request with an error without asking a resource. A request
-// to a group is refused in silence (RFC 7252 §8.2).
+// refuse answers a request with an error without asking a resource. To refuse a
+// duplicate again does no harm, so nothing is remembered: requests that come to
+// nothing are not to take the room of those that must not be executed twice.
 func (e *endpoint) refuse(in *incoming, code codec.Code, diagnostic string) bool {
+	e.sh.stats.refused.Add(1)
+	e.sh.dedup.Forget(in.key)
+	in.key = 0
+	return e.answer(in, code, diagnostic)
+}
+
+// answer sends an error. A request to a group gets none (RFC 7252 §8.2).
+func (e *endpoint) answer(in *incoming, code codec.Code, diagnostic string) bool {
 	sh := e.sh
 	if !in.group {
 		m := &e.msg
@@ -274,10 +290,7 @@ func (e *endpoint) refuse(in *incoming, code codec.Code, diagnostic string) bool
 			}
 			m.Type, m.MessageID = codec.NON, sh.nonMID(in.peer)
 		}
-		data, err := sh.send(m, in.dst, "")
-		if err == nil && in.key != 0 {
-			sh.dedup.Answer(sh.now(), in.key, data)
-		}
+		_, _ = sh.send(m, in.dst, "")
 	}
 	return false
 }
@@ -291,8 +304,10 @@ func (e *endpoint) onEmpty(p netio.Peer, in *incoming, reset bool) {
 		e.sh.stats.unmatched.Add(1)
 		e.sh.ignored(in, "unmatched")
 	case reset:
+		e.sh.stats.acknowledgements.Add(1)
 		e.sh.post(s.pid, wasReset{s.gen})
 	default:
+		e.sh.stats.acknowledgements.Add(1)
 		e.sh.post(s.pid, acknowledged{s.gen})
 	}
 }
@@ -380,7 +395,6 @@ func (sh *shard) seenResponse(now netio.Instant, in *incoming, con bool) bool {
 }
 
 func (e *endpoint) deliver(s *slot, in *incoming) bool {
-	e.sh.stats.responses.Add(1)
 	in.slot, in.gen, in.reply = s, s.gen, true
 	e.sh.post(s.pid, in)
 	return true
@@ -398,16 +412,16 @@ func (e *endpoint) failCall(p netio.Peer, t codec.Token, err error) {
 }
 
 // onUndelivered handles an ICMP error or a refusal of the system: the exchange
-// whose message it was fails at once instead of waiting for its timeout.
+// whose message it was fails at once instead of waiting for its timeout. Where
+// the next copy may get through, a CON message is just one that was lost.
 func (e *endpoint) onUndelivered(u *undelivered) {
-	e.sh.stats.unreachable.Add(1)
 	var m codec.Message
 	_ = m.Parse(u.data) // perhaps cut short; what could be read is valid
 	err := fmt.Errorf("%w: %w", ErrUnreachable, u.err)
 	if len(u.data) < codec.HeaderLen {
 		return
 	}
-	if m.Type == codec.CON || m.Type == codec.NON {
+	if m.Type == codec.NON || m.Type == codec.CON && !errors.Is(u.err, netio.ErrTransient) {
 		if s := e.slotFor(u.peer, m.MessageID); s != nil {
 			e.sh.post(s.pid, abort{s.gen, err})
 		}

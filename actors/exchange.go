@@ -3,6 +3,7 @@ package actors
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -42,8 +43,8 @@ func (x *exchange) Receive(ctx actor.Context) {
 	case *incoming:
 		x.onIncoming(m)
 	case startCall:
-		if m.gen == x.slot.gen {
-			x.onStartCall(m)
+		if m.call == x.slot.call {
+			x.onStartCall(m.call)
 		}
 	case exchangeTimer:
 		if m.gen == x.slot.gen {
@@ -76,7 +77,9 @@ func (x *exchange) Receive(ctx actor.Context) {
 func (x *exchange) onIncoming(in *incoming) {
 	switch {
 	case in.gen != x.slot.gen:
-		if !in.reply {
+		if in.reply { // another response has ended the call just before
+			x.sh.stats.unmatched.Add(1)
+		} else {
 			x.sh.stats.stale.Add(1)
 		}
 		in.free()
@@ -110,7 +113,9 @@ func (x *exchange) onTimer(kind timerKind) {
 func (x *exchange) onAnswer(in *incoming) {
 	sh := x.sh
 	sh.cancel(&x.slot.first)
-	sh.cancel(&x.slot.second)
+	if !in.acked || in.group {
+		sh.cancel(&x.slot.second)
+	}
 	in.answered = true
 	m := &x.msg
 	in.response(m)
@@ -129,7 +134,10 @@ func (x *exchange) onAnswer(in *incoming) {
 		if err != nil {
 			data, err = sh.send(internalError(m), in.dst, "")
 		}
-		if err == nil {
+		switch {
+		case in.unasked: // as at the door: its retransmission may find room
+			sh.dedup.Forget(in.key)
+		case err == nil:
 			sh.dedup.Answer(sh.now(), in.key, data)
 		}
 		sh.served(x.slot)
@@ -183,7 +191,9 @@ func (x *exchange) acknowledge() {
 	if data, err := x.sh.send(&m, in.dst, ""); err == nil {
 		now := x.sh.now()
 		x.sh.dedup.Keep(now, in.key)
-		x.sh.keep(in.peer, now.Add(x.sh.node.exchangeLifetime))
+		if x.sh.mayKeep(in.peer) { // else a duplicate of a GET may be executed again
+			x.sh.keep(in.peer, now.Add(x.sh.node.exchangeLifetime))
+		}
 		x.sh.dedup.Answer(now, in.key, data)
 	}
 }
@@ -203,6 +213,7 @@ func (x *exchange) answerSeparately(in *incoming, m *codec.Message) {
 	if err != nil {
 		sh.node.log.Error("actors: a response could not be encoded", "path", in.req.Path(), "error", err)
 		if buf, err = appendDatagram(x.buf[:0], internalError(m)); err != nil {
+			sh.stats.unsent.Add(1)
 			sh.served(x.slot)
 			return
 		}
@@ -211,9 +222,12 @@ func (x *exchange) answerSeparately(in *incoming, m *codec.Message) {
 	x.separate = true
 	switch x.peer.Value.window.Acquire(x.params.NStart, sh.limits.Queue, turn{slot: x.slot, gen: x.slot.gen}) {
 	case protocol.Admitted:
+		sh.awaitAck(x.slot)
 		x.transmit()
+	case protocol.Queued:
+		sh.awaitAck(x.slot)
 	case protocol.Refused:
-		sh.stats.shed.Add(1)
+		sh.stats.unsent.Add(1)
 		x.separate = false
 		sh.served(x.slot)
 	}
@@ -229,6 +243,7 @@ func (x *exchange) onProceed(gen uint32) {
 
 // transmit sends the CON message in buf for the first time.
 func (x *exchange) transmit() {
+	x.sh.cancel(&x.slot.second)
 	x.slot.outstanding = x.peer
 	x.sh.name(x.slot, x.peer, x.mid)
 	x.sh.resend(x.buf, x.dst, "")
@@ -252,6 +267,7 @@ func (x *exchange) onRetransmit() {
 			x.endCall(nil, fmt.Errorf("%w to %d transmissions", ErrTimeout, x.tx.Attempts()))
 			return
 		}
+		x.sh.stats.unacknowledged.Add(1)
 		x.endSeparate()
 	}
 }
@@ -319,6 +335,11 @@ func (x *exchange) onAbort(err error) {
 		}
 		x.endCall(nil, err)
 	case x.separate:
+		if !x.slot.named { // it has not been sent yet: then once, and as NON
+			x.peer.Value.window.Remove(turn{slot: x.slot, gen: x.slot.gen})
+			x.buf[0] = x.buf[0]&^(3<<4) | byte(codec.NON)<<4
+			x.sh.resend(x.buf, x.dst, "")
+		}
 		x.endSeparate()
 	}
 }
@@ -342,7 +363,15 @@ func (x *exchange) endSeparate() {
 // onGiveUp: the peer cannot be waiting for this response any more.
 func (x *exchange) onGiveUp() {
 	in := x.slot.in
-	if in == nil || x.separate {
+	if in == nil {
+		return
+	}
+	if x.separate {
+		// Its answer still waits for its turn, behind others that the peer does
+		// not acknowledge.
+		x.sh.stats.unacknowledged.Add(1)
+		x.peer.Value.window.Remove(turn{slot: x.slot, gen: x.slot.gen})
+		x.endSeparate()
 		return
 	}
 	if in.ctx != nil {
@@ -373,29 +402,15 @@ func (sh *shard) served(s *slot) {
 }
 
 // onStartCall sends a request for the first time.
-func (x *exchange) onStartCall(m startCall) {
-	c := m.call
+func (x *exchange) onStartCall(c *Call) {
 	sh := x.sh
-	if c.ended {
-		return
-	}
-	x.params, x.dst, x.mid = &c.params, to{peer: c.peer}, m.mid
-	msg := codec.Message{Type: codec.CON, Code: c.req.Method, MessageID: m.mid, Token: c.token, Options: c.opts, Payload: c.req.Payload}
-	if c.req.NonConfirmable && c.req.Method != codec.Empty {
-		msg.Type = codec.NON
-	}
-	buf, err := appendDatagram(x.buf[:0], &msg)
-	if err != nil {
-		x.endCall(nil, err)
-		return
-	}
-	x.buf = buf
+	x.params, x.dst, x.buf = c.params, to{peer: c.peer}, c.data
 	sh.resend(x.buf, x.dst, "")
-	if msg.Type == codec.CON {
+	if !c.req.NonConfirmable {
 		x.arm(x.tx.Start(sh.now(), x.params, sh.rand.Float64()), timerRetransmit)
 		return
 	}
-	c.expected = protocol.ExpectUntil(sh.now(), len(buf), x.params)
+	c.expected = protocol.ExpectUntil(sh.now(), len(x.buf), x.params)
 	x.arm(c.expected, timerExpect)
 }
 
@@ -403,15 +418,17 @@ func (x *exchange) onStartCall(m startCall) {
 func (x *exchange) onReply(in *incoming) {
 	c := x.slot.call
 	if c == nil || c.req.Method == codec.Empty {
+		x.sh.stats.unmatched.Add(1)
 		return
 	}
+	x.sh.stats.responses.Add(1)
 	c.expected = 0
 	if in.optErr != nil {
 		x.endCall(nil, fmt.Errorf("%w: %v", ErrBadResponse, in.optErr))
 		return
 	}
-	m := in.msg.Clone()
-	res := &Response{Code: m.Code, Options: m.Options, Payload: m.Payload, Peer: c.peer, Separate: m.Type != codec.ACK && !c.req.NonConfirmable}
+	m := &in.msg
+	res := &Response{Code: m.Code, Options: m.Options.Clone(), Payload: slices.Clone(m.Payload), Peer: c.peer, Separate: m.Type != codec.ACK && !c.req.NonConfirmable}
 	if res.Code.IsSuccess() {
 		x.endCall(res, nil)
 		return
@@ -425,5 +442,6 @@ func (x *exchange) onReply(in *incoming) {
 
 func (x *exchange) endCall(res *Response, err error) {
 	x.sent()
+	x.buf = nil // it is the call's, which may be sent again to another address
 	x.sh.finish(x.slot.call, res, err)
 }

@@ -7,7 +7,8 @@ import (
 )
 
 // maxDelayed bounds the answers to multicast requests that wait for their
-// leisure.
+// leisure; as each keeps its peer from being forgotten, it is a quarter of
+// Limits.Peers where that is less.
 const maxDelayed = 1024
 
 // answerGroup answers a request that was sent to a group: errors and what does
@@ -18,16 +19,17 @@ func (x *exchange) answerGroup(in *incoming, m *codec.Message) {
 	sh := x.sh
 	defer sh.served(x.slot)
 	if !m.Code.IsSuccess() {
-		sh.stats.unmatched.Add(1)
+		sh.stats.unsent.Add(1)
 		return
 	}
-	if sh.delayed >= maxDelayed {
-		sh.stats.shed.Add(1)
+	if sh.delayed >= min(maxDelayed, max(sh.limits.Peers/4, 1)) {
+		sh.stats.unsent.Add(1)
 		return
 	}
 	m.Type, m.MessageID = codec.NON, sh.nonMID(in.peer)
 	data, err := m.Append(nil)
 	if err != nil {
+		sh.stats.unsent.Add(1)
 		sh.node.log.Error("actors: a response could not be encoded", "path", in.req.Path(), "error", err)
 		return
 	}

@@ -19,7 +19,12 @@ type inbatch struct {
 	refs  int   // node's goroutine only
 }
 
-const maxSpare = 256 // free lists keep at most so many
+const (
+	maxSpare = 256 // free lists keep at most so many
+	// maxSpareBytes bounds the list of batches, whose lengths others choose: a
+	// few dozens of the usual, so that bursts of long datagrams leave nothing.
+	maxSpareBytes = 1 << 20
+)
 
 // maxWaiting bounds the memory of batches that readers have posted while
 // another goroutine drains the node: where datagrams come faster than they are
@@ -72,6 +77,7 @@ func (sh *shard) takeBatch() *inbatch {
 	if n := len(sh.batches); n > 0 {
 		b := sh.batches[n-1]
 		sh.batches = sh.batches[:n-1]
+		sh.batchBytes -= b.size()
 		return b
 	}
 	return &inbatch{sh: sh}
@@ -89,11 +95,15 @@ func (b *inbatch) unref() {
 		b.buf = nil
 	}
 	b.sh.batchMu.Lock()
-	if len(b.sh.batches) < maxSpare {
+	if size := b.size(); b.sh.batchBytes+size <= maxSpareBytes {
+		b.sh.batchBytes += size
 		b.sh.batches = append(b.sh.batches, b)
 	}
 	b.sh.batchMu.Unlock()
 }
+
+// size is the memory of a batch that is not in use.
+func (b *inbatch) size() int { return cap(b.buf) + datagramCost*cap(b.grams) }
 
 // incoming is a received message on its way: a request to its resource and, as
 // the answer, on to its exchange; or a response to its exchange.
@@ -117,6 +127,7 @@ type incoming struct {
 	acked bool // the empty ACK has been sent
 	// answered: the handler is done with it
 	answered bool
+	unasked  bool // no handler was asked; a retransmission may ask again
 	optErr   *codec.OptionError
 
 	ctx *taskContext // of a handler on a goroutine
@@ -192,7 +203,6 @@ type (
 	// resolved: the host of a call has these addresses.
 	resolved struct {
 		call  *Call
-		uri   codec.URI
 		addrs []netip.Addr
 	}
 	// launch: the call's turn in its peer's window has come.
@@ -204,6 +214,8 @@ type (
 		call *Call
 		err  error
 	}
+	// expired: the time of a call is up.
+	expired struct{ call *Call }
 	// abort ends the call that an exchange makes.
 	abort struct {
 		gen uint32

@@ -41,6 +41,8 @@ type Node struct {
 	calls      *Call // doubly linked
 	stopped    bool
 	local      []netip.AddrPort
+	counted    netio.Transport // the last one; its drops come on top of
+	dropped    uint64          // those of all before it
 
 	// The rest belongs to the node's goroutine.
 	pid         *actor.PID
@@ -85,7 +87,7 @@ func Start(cfg Config) (*Node, error) {
 		if env.Open == nil {
 			return nil, errors.New("actors: Config.Open is nil, and the Env has no transport of its own")
 		}
-		n.open = func() (netio.Transport, error) { return env.Open(&n.cfg) }
+		n.open = n.openAgain
 	}
 	n.shard = newShard(n)
 	n.loop.idle = n.shard.idle
@@ -107,6 +109,22 @@ func Start(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	return n, nil
+}
+
+// openAgain opens the Env's transport. A socket that replaces one that died has
+// its port, even if that was of the system's choosing: peers know no other.
+func (n *Node) openAgain() (netio.Transport, error) {
+	if local := n.Addrs(); len(local) > 0 {
+		again := n.cfg
+		again.Listen = make([]string, len(local))
+		for i, a := range local {
+			again.Listen[i] = a.String()
+		}
+		if t, err := n.env.Open(&again); err == nil {
+			return t, nil
+		}
+	}
+	return n.env.Open(&n.cfg)
 }
 
 // spawn starts the actors, on the caller's goroutine: when it returns they are
@@ -131,6 +149,8 @@ func (n *Node) setTransport(t netio.Transport) {
 		local := t.Local()
 		n.mu.Lock()
 		n.local = local
+		n.dropped += dropped(n.counted)
+		n.counted = t
 		n.mu.Unlock()
 	}
 }
@@ -345,7 +365,21 @@ func (n *Node) ended() {
 }
 
 // Stats returns the node's counters.
-func (n *Node) Stats() Stats { return n.shard.stats.read() }
+func (n *Node) Stats() Stats {
+	s := n.shard.stats.read()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	s.SystemDrops = n.dropped + dropped(n.counted)
+	return s
+}
+
+// dropped asks a transport what the system has dropped.
+func dropped(t netio.Transport) uint64 {
+	if d, ok := t.(netio.DropCounter); ok {
+		return d.Dropped()
+	}
+	return 0
+}
 
 // URI returns a URI for a path of this node, at its first address (the loopback
 // address where that is unspecified): for demonstrations and tests.

@@ -201,7 +201,7 @@ func TestExchangeThatFailsGivesItsCallerAnError(t *testing.T) {
 	cli.loop.Schedule(func() {
 		for _, s := range cli.shard.slots {
 			if s.call != nil {
-				cli.shard.post(s.pid, startCall{gen: s.gen})
+				cli.shard.post(s.pid, (*incoming)(nil))
 			}
 		}
 	})
@@ -213,7 +213,7 @@ func TestExchangeThatFailsGivesItsCallerAnError(t *testing.T) {
 	srv.loop.Schedule(func() {
 		for _, s := range srv.shard.slots {
 			if s.in != nil {
-				srv.shard.post(s.pid, startCall{gen: s.gen})
+				srv.shard.post(s.pid, (*incoming)(nil))
 			}
 		}
 	})

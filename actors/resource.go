@@ -86,28 +86,32 @@ func (r *resource) onCalls(b *callBatch) {
 func (r *resource) serve(in *incoming) {
 	route := r.route
 	if in.gen != in.slot.gen { // its exchange has ended meanwhile
+		in.sh.stats.requests.Add(1)
+		in.sh.stats.stale.Add(1)
 		in.free()
 		return
 	}
 	if route.failed.Load() {
-		r.answer(in, nil, &CodeError{Code: codec.ServiceUnavailable, Diagnostic: "the resource has failed"})
+		r.shed(in, "the resource has failed")
 		return
 	}
 	if route.resource.Inline {
+		in.sh.stats.requests.Add(1)
 		res, err := r.invoke(r.node.inlineCtx, in)
 		r.answer(in, res, err)
 		return
 	}
 	if route.running < or(route.resource.Concurrency, defaultConcurrency) {
+		in.sh.stats.requests.Add(1)
 		in.sh.armHandler(in, route.resource.Separate)
 		r.run(in)
 		return
 	}
 	if len(route.backlog) >= or(route.resource.Backlog, defaultBacklog) {
-		in.sh.stats.shed.Add(1)
-		r.answer(in, nil, &CodeError{Code: codec.ServiceUnavailable, Diagnostic: "too many requests wait for this resource"})
+		r.shed(in, "too many requests wait for this resource")
 		return
 	}
+	in.sh.stats.requests.Add(1)
 	in.sh.armHandler(in, route.resource.Separate)
 	route.backlog = append(route.backlog, in)
 }
@@ -220,6 +224,13 @@ func call(ctx context.Context, route *Route, in *incoming) (res *Response, panic
 func (r *resource) answer(in *incoming, res *Response, err error) {
 	in.res, in.err = res, err
 	in.sh.post(in.slot.pid, in)
+}
+
+// shed refuses a call because a bound is reached.
+func (r *resource) shed(in *incoming, why string) {
+	in.unasked = true
+	in.sh.stats.shed.Add(1)
+	r.answer(in, nil, &CodeError{Code: codec.ServiceUnavailable, Diagnostic: why})
 }
 
 // errorResponse turns a handler's error into a response. Only a CodeError says

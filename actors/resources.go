@@ -7,6 +7,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/coap2/coap2/codec"
 	"github.com/coap2/coap2/netio"
 )
 
@@ -40,13 +41,16 @@ func (r *resources) Receive(ctx actor.Context) {
 // onFirstCalls spawns the actor of a route and hands it its first calls.
 func (r *resources) onFirstCalls(ctx actor.Context, b *callBatch) {
 	route := b.route
+	if route.gone {
+		// It has been removed since these calls were on their way here. Its
+		// actor, if it has one, is stopping and would lose them.
+		r.refuse(b, &CodeError{Code: codec.NotFound, Diagnostic: "the resource has been removed"})
+		return
+	}
 	if route.pid == nil {
 		pid, err := ctx.SpawnNamed(r.node.resourceProps(route), "r"+strconv.FormatUint(route.seq, 10))
 		if err != nil {
-			for _, in := range b.calls {
-				in.err = fmt.Errorf("the resource could not be started: %w", err)
-				in.sh.post(in.slot.pid, in)
-			}
+			r.refuse(b, fmt.Errorf("the resource could not be started: %w", err))
 			return
 		}
 		route.pid = pid
@@ -54,8 +58,20 @@ func (r *resources) onFirstCalls(ctx actor.Context, b *callBatch) {
 	r.node.shard.post(route.pid, b)
 }
 
+// refuse answers calls for which there is no resource.
+func (r *resources) refuse(b *callBatch, err error) {
+	for i, in := range b.calls {
+		b.calls[i] = nil
+		in.sh.stats.refused.Add(1)
+		in.unasked, in.err = true, err
+		in.sh.post(in.slot.pid, in)
+	}
+	r.node.shard.putCalls(b)
+}
+
 func (r *resources) onRemoved(ctx actor.Context, route *Route) {
 	delete(r.failures, route)
+	route.gone = true
 	if route.pid != nil {
 		ctx.Poison(route.pid) // after what it has still to answer
 	}

@@ -83,6 +83,7 @@ type Route struct {
 	running int         // handlers on goroutines
 	backlog []*incoming // calls that wait for one to return
 	failure any         // what it panicked with, until it has started again
+	gone    bool        // it has been removed
 
 	failed atomic.Bool
 }

@@ -41,6 +41,8 @@ type shard struct {
 	rand   *rand.Rand
 	stats  counters
 
+	midSecret [2]uint64
+
 	slots       []*slot
 	free        []*slot
 	firstGen    uint32 // of new slots: above all of those before a restart
@@ -49,6 +51,8 @@ type shard struct {
 	serving     int                         // slots that serve a request
 	open        atomic.Int64                // own calls, from Go to their end
 	callBatches []*callBatch                // free list
+	unacked     slotList                    // exchanges with a separate response that is not acknowledged
+	keeping     int                         // peers with keepUntil
 	delayed     int                         // multicast answers that wait for their leisure
 	waiting     atomic.Int64                // cost of the batches that the endpoint has not seen
 
@@ -61,6 +65,8 @@ type shard struct {
 	spare   []*incoming // free list
 	batchMu sync.Mutex
 	batches []*inbatch // free list, shared with the transport's readers
+
+	batchBytes int // size of all in batches; guarded by batchMu
 }
 
 // peerState is what a shard remembers of one peer.
@@ -102,6 +108,9 @@ type slot struct {
 	// outstanding: its separate response counts in this peer's window, from the
 	// moment at which it is given its turn
 	outstanding *peerEntry
+	// its place in shard.unacked
+	older, newer *slot
+	inList       bool
 	// its timers: for the next step, and for the end
 	first, second protocol.Handle
 }
@@ -119,7 +128,9 @@ func newShard(n *Node) *shard {
 		rand: n.env.Rand(n.id, "shard"),
 	}
 	sh.out.sh = sh
-	sh.dedup = protocol.NewDedup(protocol.DedupConfig{Bytes: n.limits.DedupBytes, KeptBytes: n.limits.KeptBytes, Seed: sh.rand.Uint64()})
+	secret := n.env.Rand(n.id, "message IDs")
+	sh.midSecret = [2]uint64{secret.Uint64(), secret.Uint64()}
+	sh.dedup = protocol.NewDedup(n.limits.dedup(sh.rand.Uint64()))
 	sh.peers = protocol.NewPeers[peerState](n.limits.Peers)
 	return sh
 }
@@ -132,6 +143,7 @@ func (sh *shard) post(pid *actor.PID, msg any) { sh.env.System.Root.Send(pid, ms
 // idle runs when nothing is left to do: it sends what waits and sees to the
 // timer.
 func (sh *shard) idle() {
+	sh.publish() // before anybody can have the answers
 	sh.out.flush()
 	next, ok := sh.timers.Next()
 	if !ok || sh.armed != 0 && sh.armed <= next {
@@ -201,6 +213,7 @@ func (sh *shard) acquire(ctx actor.Context) *slot {
 func (sh *shard) release(s *slot) {
 	sh.cancel(&s.first)
 	sh.cancel(&s.second)
+	sh.unacked.remove(s)
 	sh.unname(s)
 	sh.unoutstand(s)
 	s.in, s.call = nil, nil
@@ -243,7 +256,7 @@ func (sh *shard) slotOf(pid *actor.PID) *slot {
 func (sh *shard) mids(pe *peerEntry) *protocol.MessageIDs {
 	if !pe.Value.started {
 		pe.Value.started = true
-		pe.Value.mids.Init(uint16(sh.rand.Uint32()))
+		pe.Value.mids.Init(sh.firstMID(pe.Peer))
 	}
 	return &pe.Value.mids
 }
@@ -263,6 +276,7 @@ func (sh *shard) nonMID(pe *peerEntry) uint16 {
 // keep pins a peer for as long as duplicates of what it sent are kept.
 func (sh *shard) keep(pe *peerEntry, until netio.Instant) {
 	if pe.Value.keepUntil == 0 {
+		sh.keeping++
 		sh.peers.Pin(pe)
 		sh.timers.Add(until, timer{sh.endpoint, unkeep{pe}})
 	}
@@ -275,6 +289,7 @@ func (sh *shard) onUnkeep(pe *peerEntry) {
 		return
 	}
 	pe.Value.keepUntil = 0
+	sh.keeping--
 	sh.peers.Unpin(pe)
 }
 

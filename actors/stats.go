@@ -7,26 +7,52 @@ import (
 )
 
 // Stats are a node's counters since it started. What is dropped is counted
-// here; nothing disappears in silence.
+// here; nothing disappears in silence. When nothing is under way,
+//
+//	Received = Requests + Refused + Shed + Duplicates + Responses +
+//	           Acknowledgements + Pings + Unreachable +
+//	           all of Dropped except "overload"
 type Stats struct {
-	// Received and Sent count datagrams.
+	// Received and Sent count datagrams. What the network says it could not
+	// deliver is received, too.
 	Received, Sent uint64
-	// Requests counts requests handed to resources; Responses those that a
-	// client got.
+	// Requests counts requests for which a handler was called or is to be;
+	// Responses those that a client got.
 	Requests, Responses uint64
+	// Refused counts requests answered with an error that asks no handler:
+	// 4.02, 4.04, 4.05 and 5.05.
+	Refused uint64
+	// Acknowledgements counts empty messages, ACK or RST, that answered a
+	// message of this node; Pings those that asked whether it is there.
+	Acknowledgements, Pings uint64
 	// Duplicates counts messages recognised as repeats (RFC 7252 §4.5).
 	Duplicates uint64
 	// Retransmissions counts CON messages sent again.
 	Retransmissions uint64
-	// Dropped counts received messages that were ignored, by why: the strings
-	// of protocol.Reason, "unmatched" for answers nobody waits for, and
-	// "overload" for datagrams that came faster than the node could handle.
+	// Dropped counts received messages that were ignored or rejected, by why:
+	// the strings of protocol.Reason, "unmatched" for answers nobody waits for
+	// and what was sent to a group that it does not concern, and "overload" for
+	// datagrams that came faster than the node could handle, which are not in
+	// Received.
 	Dropped map[string]uint64
-	// Shed counts requests refused with 5.03 because a bound was reached.
+	// Shed counts requests refused with 5.03 because a bound was reached or the
+	// resource has failed, and responses that were not accepted because no
+	// duplicate of them could have been recognised.
 	Shed uint64
+	// Unsent counts answers of handlers that were not sent: errors to a group
+	// (RFC 7252 §8.2), and where too many answers wait already.
+	Unsent uint64
+	// Unacknowledged counts separate responses that were given up because the
+	// peer acknowledged none of their transmissions, Abandoned those that were
+	// given up earlier to make room: see Limits.Exchanges.
+	Unacknowledged, Abandoned uint64
 	// SendErrors counts datagrams that the system refused, SendDown those that
 	// were lost because the socket was down.
 	SendErrors, SendDown uint64
+	// SystemDrops counts datagrams that came and never reached the node because
+	// a socket's buffer was full; 0 where the transport does not tell (see
+	// netio.DropCounter). They are not in Received.
+	SystemDrops uint64
 	// Unreachable counts ICMP errors.
 	Unreachable uint64
 	// MessageIDsReused counts answers that were given a message ID whose
@@ -38,28 +64,64 @@ type Stats struct {
 	Panics, Restarts uint64
 	// Stale counts handlers that answered after the peer had given up.
 	Stale uint64
-	// Peers and Exchanges are the present numbers.
-	Peers, Exchanges int
+	// Peers and Exchanges are the present numbers; PeersPinned are those of the
+	// peers that cannot be forgotten now, and PeersEvicted counts those that
+	// made room for others.
+	Peers, Exchanges, PeersPinned int
+	PeersEvicted                  uint64
+	// Remembered is the memory for duplicates in bytes, of requests and their
+	// answers. Forgotten counts idempotent requests that left it before their
+	// time, NotRemembered what found no room in it.
+	Remembered               int
+	Forgotten, NotRemembered uint64
 }
 
 // counters are the live form of Stats; any goroutine may read them.
 type counters struct {
 	received, sent, requests, responses, duplicates, retransmissions atomic.Uint64
+	refused, acknowledgements, pings, unsent                         atomic.Uint64
+	unacknowledged, abandoned                                        atomic.Uint64
 	shed, sendErrors, sendDown, unreachable, midReused               atomic.Uint64
 	panics, restarts, stale, unmatched, overload                     atomic.Uint64
-	peers, exchanges                                                 atomic.Int64
+	exchanges                                                        atomic.Int64
+	peers, pinned, evicted, remembered, forgotten, notRemembered     gauge
 	dropped                                                          [protocol.Reasons]atomic.Uint64
+}
+
+// gauge is a number that one goroutine writes, often the same.
+type gauge struct{ v atomic.Uint64 }
+
+// set costs a plain read where the number has not changed.
+func (g *gauge) set(v uint64) {
+	if g.v.Load() != v {
+		g.v.Store(v)
+	}
+}
+
+// publish makes the counters of the shard's tables readable.
+func (sh *shard) publish() {
+	p, d := sh.peers.Stats(), sh.dedup.Stats()
+	c := &sh.stats
+	c.pinned.set(uint64(p.Pinned))
+	c.evicted.set(p.Evicted)
+	c.remembered.set(uint64(d.Memory))
+	c.forgotten.set(d.Evicted)
+	c.notRemembered.set(d.Refused)
 }
 
 func (c *counters) read() Stats {
 	s := Stats{
 		Received: c.received.Load(), Sent: c.sent.Load(),
-		Requests: c.requests.Load(), Responses: c.responses.Load(),
+		Requests: c.requests.Load(), Responses: c.responses.Load(), Refused: c.refused.Load(),
+		Acknowledgements: c.acknowledgements.Load(), Pings: c.pings.Load(), Unsent: c.unsent.Load(),
+		Unacknowledged: c.unacknowledged.Load(), Abandoned: c.abandoned.Load(),
 		Duplicates: c.duplicates.Load(), Retransmissions: c.retransmissions.Load(),
 		Dropped: map[string]uint64{}, Shed: c.shed.Load(),
 		SendErrors: c.sendErrors.Load(), SendDown: c.sendDown.Load(), Unreachable: c.unreachable.Load(),
 		MessageIDsReused: c.midReused.Load(), Panics: c.panics.Load(), Restarts: c.restarts.Load(), Stale: c.stale.Load(),
-		Peers: int(c.peers.Load()), Exchanges: int(c.exchanges.Load()),
+		Exchanges: int(c.exchanges.Load()), Peers: int(c.peers.v.Load()), PeersPinned: int(c.pinned.v.Load()),
+		PeersEvicted: c.evicted.v.Load(), Remembered: int(c.remembered.v.Load()),
+		Forgotten: c.forgotten.v.Load(), NotRemembered: c.notRemembered.v.Load(),
 	}
 	for i := range c.dropped {
 		if n := c.dropped[i].Load(); n > 0 {

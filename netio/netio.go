@@ -8,6 +8,12 @@ import (
 // ErrClosed is what a transport's methods return after Close.
 var ErrClosed = errors.New("netio: transport is closed")
 
+// ErrTransient is wrapped by the errors of datagrams that are lost although the
+// next one to the same peer may well get through: the system had no room for
+// it, the path carries smaller packets than was known, or the own socket has
+// died. Who retransmits goes on.
+var ErrTransient = errors.New("netio: datagram lost, the next may get through")
+
 // Peer names the other end of a transport: an address, and for transports with
 // associations (DTLS) which association with it. It can be a map key. A new
 // association is a new Peer.
@@ -75,6 +81,11 @@ type Receiver struct {
 	// called at most once, and not for Close.
 	Down func(error)
 }
+
+// DropCounter is implemented by transports that know how many datagrams came and
+// were lost before they could be given to the Receiver, since the transport was
+// opened. Dropped may be called at any time, also after Close.
+type DropCounter interface{ Dropped() uint64 }
 
 // Transport moves datagrams. It pushes what it receives; it is not read from.
 // Its methods may be called from several goroutines.

@@ -436,7 +436,9 @@ func (p *performance) stats(a *args) error {
 		value uint64
 	}{
 		{"received", s.Received}, {"sent", s.Sent}, {"requests", s.Requests}, {"responses", s.Responses},
-		{"duplicates", s.Duplicates}, {"retransmissions", s.Retransmissions}, {"shed", s.Shed},
+		{"acknowledgements", s.Acknowledgements}, {"pings", s.Pings},
+		{"duplicates", s.Duplicates}, {"retransmissions", s.Retransmissions}, {"refused", s.Refused}, {"shed", s.Shed},
+		{"unsent", s.Unsent}, {"unacknowledged", s.Unacknowledged}, {"abandoned", s.Abandoned},
 		{"send errors", s.SendErrors}, {"send down", s.SendDown}, {"unreachable", s.Unreachable},
 		{"panics", s.Panics}, {"restarts", s.Restarts}, {"stale", s.Stale},
 		{"peers", uint64(s.Peers)}, {"exchanges", uint64(s.Exchanges)},

@@ -339,7 +339,8 @@ func (d *Dedup) answerKept(now netio.Instant, e *dedupEntry, answer []byte) bool
 // answered separately, or has become a registration, so that acting on it again
 // is no longer harmless. Its lifetime and answer stay. It reports whether the
 // entry is now of class Kept; it is not if it has been forgotten or if there is
-// no room.
+// no room: such entries have at most half of the places, because requests that
+// may be repeated are not to drive out those that may not.
 func (d *Dedup) Keep(now netio.Instant, key DedupKey) bool {
 	h := hashKey(&d.secret, key)
 	e, slot := d.liveIdem(now, h, key)
@@ -351,6 +352,10 @@ func (d *Dedup) Keep(now netio.Instant, key DedupKey) bool {
 	if answered && !d.idem.holdsAnswer(e) {
 		d.evicted++
 		d.idem.remove(e, slot)
+		return false
+	}
+	if !d.mayMove(now) {
+		d.refused++
 		return false
 	}
 	if k, slot := d.kept.locate(h, key); k != nil {
@@ -378,6 +383,15 @@ func (d *Dedup) Keep(now netio.Instant, key DedupKey) bool {
 	}
 	d.idem.remove(e, slot)
 	return true
+}
+
+// mayMove reports whether one more entry may come by Keep.
+func (d *Dedup) mayMove(now netio.Instant) bool {
+	limit := max(d.kept.max/2, 1)
+	for d.moved >= limit && d.kept.over(now) {
+		d.dropOldest(&d.kept, now)
+	}
+	return d.moved < limit
 }
 
 // Forget makes the message new again: the request was shed, and a duplicate of

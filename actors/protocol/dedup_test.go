@@ -241,6 +241,23 @@ func TestDedupKeep(t *testing.T) {
 	requireSeen(t, full, t0, 1, Idempotent, InProgress)
 }
 
+// Entries that come by Keep leave half of the places to the others.
+func TestDedupKeepLeavesRoom(t *testing.T) {
+	d := NewDedup(DedupConfig{KeptEntries: 8})
+	for k := range DedupKey(8) {
+		requireSeen(t, d, t0, k, Idempotent, New)
+		require.Equal(t, k < 4, d.Keep(t0, k))
+		requireSeen(t, d, t0, k, Idempotent, InProgress)
+	}
+	for k := DedupKey(10); k < 14; k++ {
+		requireSeen(t, d, t0, k, Kept, New)
+	}
+	requireSeen(t, d, t0, 14, Kept, Full)
+	later := t0.Add(2 * conLife)
+	requireSeen(t, d, later, 20, Idempotent, New)
+	require.True(t, d.Keep(later, 20), "the others have expired")
+}
+
 // A message ID that a peer uses again too soon, for a request of another class.
 func TestDedupClassChanges(t *testing.T) {
 	d := NewDedup(DedupConfig{})

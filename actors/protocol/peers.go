@@ -26,6 +26,7 @@ type Peers[T any] struct {
 	last    *PeerEntry[T]                // the last of these
 	now     netio.Instant                // the latest moment that has been told
 	id      uint64
+	pinned  int
 	evicted uint64
 }
 
@@ -49,6 +50,8 @@ type PeerEntry[T any] struct {
 type PeersStats struct {
 	// Len is the number of peers that are known.
 	Len int
+	// Pinned is how many of them cannot be evicted now.
+	Pinned int
 	// Evicted counts those that had to make room for others; those that
 	// Expire dropped are not among them.
 	Evicted uint64
@@ -107,6 +110,7 @@ func (p *Peers[T]) Pin(e *PeerEntry[T]) {
 	}
 	if e.pins == 0 {
 		e.unlink()
+		p.pinned++
 	}
 	e.pins++
 }
@@ -118,6 +122,7 @@ func (p *Peers[T]) Unpin(e *PeerEntry[T]) {
 		return
 	}
 	if e.pins--; e.pins == 0 {
+		p.pinned--
 		e.used = p.now
 		p.link(e)
 	}
@@ -153,7 +158,9 @@ func (p *Peers[T]) Dropped() (e *PeerEntry[T], ok bool) {
 func (p *Peers[T]) Len() int { return len(p.table) }
 
 // Stats returns the counters.
-func (p *Peers[T]) Stats() PeersStats { return PeersStats{Len: len(p.table), Evicted: p.evicted} }
+func (p *Peers[T]) Stats() PeersStats {
+	return PeersStats{Len: len(p.table), Pinned: p.pinned, Evicted: p.evicted}
+}
 
 // link makes e the most recently used of the idle entries.
 func (p *Peers[T]) link(e *PeerEntry[T]) {

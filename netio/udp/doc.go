@@ -40,6 +40,15 @@
 // the ICMP message returned. Anyone on the path can forge them, and others only
 // by guessing both ports: they are hints.
 //
+// # Long datagrams
+//
+// RFC 7252 §4.6 wants messages that fit into one packet and leaves it to IPv4
+// implementations whether they forbid fragments. Here the system decides as it
+// does for every socket: on Linux packets carry the DF bit as long as they fit
+// into what is known of the path, and longer datagrams leave in fragments. Where
+// a router says that the path is narrower, the datagram is lost and comes back
+// with Err, a [netio.ErrTransient]: the same datagram sent again gets through.
+//
 // # Other systems
 //
 // Elsewhere datagrams are read and written one by one, and ICMP errors are not

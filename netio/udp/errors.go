@@ -1,9 +1,13 @@
 package udp
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
+	"syscall"
+
+	"github.com/coap2/coap2/netio"
 )
 
 // DeliveryError is the Err of a datagram that came back: the system, or with
@@ -44,6 +48,21 @@ func (e *DeliveryError) Error() string {
 
 // Unwrap returns Cause.
 func (e *DeliveryError) Unwrap() error { return e.Cause }
+
+// Is reports that a packet too big is netio.ErrTransient: the system has learned
+// what the path carries, and sends longer datagrams in fragments from now on.
+func (e *DeliveryError) Is(target error) bool { return target == netio.ErrTransient && e.MTU != 0 }
+
+// transient reports whether an error of sending may be over with the next
+// datagram: a queue of the system was full or its memory short, the socket is
+// dead and will be replaced, or the interface that a zone meant is gone, and
+// perhaps there is another of that name.
+func transient(err error) bool {
+	return errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.ENODEV) || dead(err)
+}
+
+// dead reports whether an error means that the descriptor is no socket any more.
+func dead(err error) bool { return errors.Is(err, syscall.EBADF) || errors.Is(err, syscall.ENOTSOCK) }
 
 // icmp4Text names an ICMP error (RFC 792, RFC 1122 §3.2.2.1, RFC 1812 §5.2.7.1).
 func icmp4Text(typ, code uint8) string {

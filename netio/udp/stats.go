@@ -31,6 +31,15 @@ type counters struct {
 	kernelDrops                        atomic.Uint64
 }
 
+// Dropped implements netio.DropCounter: KernelDrops and Truncated.
+func (t *Transport) Dropped() (sum uint64) {
+	for _, s := range t.sockets {
+		s.countDrops()
+		sum += s.kernelDrops.Load() + s.truncated.Load()
+	}
+	return sum
+}
+
 // Stats returns the counters. It may be called at any time, also after Close.
 func (t *Transport) Stats() Stats {
 	var sum Stats

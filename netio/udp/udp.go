@@ -32,7 +32,10 @@ type Transport struct {
 	wg   sync.WaitGroup
 }
 
-var _ netio.Transport = (*Transport)(nil)
+var (
+	_ netio.Transport   = (*Transport)(nil)
+	_ netio.DropCounter = (*Transport)(nil)
+)
 
 // socket is one UDP socket of one family. What it needs for reading and writing
 // differs by system: prepare, read, send, buffers and countDrops.
@@ -198,6 +201,9 @@ func (s *socket) sendError(d *netio.Datagram, err error) error {
 	s.sendErrors.Add(1)
 	if d.Peer.Addr.Addr().Zone() != "" {
 		s.t.zones.forget() // the interface may be another by now
+	}
+	if transient(err) {
+		err = fmt.Errorf("%w (%w)", err, netio.ErrTransient)
 	}
 	if local := sourceOf(d); local.IsValid() {
 		return fmt.Errorf("udp: cannot send %d bytes from %s to %s: %w", len(d.Data), local, d.Peer.Addr, err)

@@ -30,7 +30,9 @@ func (s *socket) send(ds []netio.Datagram) (int, error) {
 	for i := range s.queued {
 		s.tx.iovs[i].Base = nil // do not keep the caller's memory alive
 	}
-	if s.stolen {
+	if s.stolen || dead(s.sendErr) {
+		// There is an error to be read; or the socket is dead, which no event
+		// tells the reader.
 		s.rouse()
 	}
 	if s.sendErr != nil {

@@ -1,0 +1,262 @@
+package actors
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/coap2/coap2/netio"
+)
+
+// seed returns the seed of a test that lives by chance, and says it if the test
+// fails. COAP2_SEED sets it.
+func seed(t testing.TB) uint64 {
+	s := uint64(7252)
+	if v := os.Getenv("COAP2_SEED"); v != "" {
+		var err error
+		s, err = strconv.ParseUint(v, 0, 64)
+		require.NoError(t, err, "COAP2_SEED")
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("COAP2_SEED=%d", s)
+		}
+	})
+	return s
+}
+
+// stillClock is a clock that stands still until the test moves it on.
+type stillClock struct {
+	mu     sync.Mutex
+	now    netio.Instant
+	timers []*stillTimer // by time
+}
+
+type stillTimer struct {
+	clock *stillClock
+	at    netio.Instant
+	f     func()
+}
+
+func newStillClock() *stillClock { return &stillClock{now: netio.Instant(time.Second)} }
+
+func (c *stillClock) Now() netio.Instant {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *stillClock) Wall(t netio.Instant) time.Time { return time.Unix(0, int64(t)) }
+
+func (c *stillClock) AfterFunc(d time.Duration, f func()) netio.Timer {
+	c.mu.Lock()
+	t := &stillTimer{c, c.now.Add(d), f}
+	if d > 0 {
+		i := len(c.timers)
+		for i > 0 && c.timers[i-1].at > t.at {
+			i--
+		}
+		c.timers = slices.Insert(c.timers, i, t)
+	}
+	c.mu.Unlock()
+	if d <= 0 {
+		f()
+	}
+	return t
+}
+
+func (t *stillTimer) Stop() bool {
+	t.clock.mu.Lock()
+	defer t.clock.mu.Unlock()
+	i := slices.Index(t.clock.timers, t)
+	if i >= 0 {
+		t.clock.timers = slices.Delete(t.clock.timers, i, i+1)
+	}
+	return i >= 0
+}
+
+// advance moves the clock on and fires what is due then.
+func (c *stillClock) advance(d time.Duration) {
+	c.mu.Lock()
+	c.now = c.now.Add(d)
+	for len(c.timers) > 0 && c.timers[0].at <= c.now {
+		f := c.timers[0].f
+		c.timers = slices.Delete(c.timers, 0, 1)
+		c.mu.Unlock()
+		f()
+		c.mu.Lock()
+	}
+	c.mu.Unlock()
+}
+
+// taskRunner knows how many tasks have not ended, and says when one does.
+type taskRunner struct {
+	systemRunner
+	running atomic.Int64
+	ended   func()
+}
+
+func (r *taskRunner) Go(task func()) {
+	r.running.Add(1)
+	go func() {
+		defer func() {
+			r.running.Add(-1)
+			r.ended()
+		}()
+		task()
+	}()
+}
+
+// wire is a transport in memory: what is sent waits there until the test carries
+// it on.
+type wire struct {
+	net  *wires
+	addr netip.AddrPort
+	recv netio.Receiver
+
+	mu   sync.Mutex
+	out  outbox
+	sent uint64
+}
+
+type outbox struct {
+	grams []netio.Datagram
+	buf   []byte
+}
+
+func (w *wire) Start(r netio.Receiver) error  { w.recv = r; return nil }
+func (w *wire) WriteTo(netio.Datagram) error  { panic("a node sends batches") }
+func (w *wire) Join(netip.Addr, string) error { return nil }
+func (w *wire) Local() []netip.AddrPort       { return []netip.AddrPort{w.addr} }
+func (w *wire) MTU() int                      { return 1280 }
+func (w *wire) Close() error                  { return nil }
+func (w *wire) WriteBatch(ds []netio.Datagram) (int, error) {
+	w.mu.Lock()
+	for _, d := range ds {
+		start := len(w.out.buf)
+		w.out.buf = append(w.out.buf, d.Data...)
+		d.Data = w.out.buf[start:len(w.out.buf):len(w.out.buf)]
+		w.out.grams = append(w.out.grams, d)
+	}
+	w.sent += uint64(len(ds))
+	w.mu.Unlock()
+	w.net.kick()
+	return len(ds), nil
+}
+
+// take returns what waits, and takes a box to be filled next.
+func (w *wire) take(empty outbox) outbox {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	full := w.out
+	clear(empty.grams)
+	w.out = outbox{empty.grams[:0], empty.buf[:0]}
+	return full
+}
+
+// wires joins nodes in memory. Nothing moves, and no time passes, but by the
+// test's own hand.
+type wires struct {
+	t      testing.TB
+	clock  *stillClock
+	runner *taskRunner
+	env    Env
+	ends   []*wire
+	nodes  []*Node
+	box    outbox
+	moved  chan struct{}
+	// stray takes what is sent to addresses that no node has, tap what goes
+	// from node to node.
+	stray func(from *wire, d *netio.Datagram)
+	tap   func(from *wire, d *netio.Datagram)
+}
+
+func newWires(t testing.TB, seed uint64) *wires {
+	w := &wires{t: t, clock: newStillClock(), moved: make(chan struct{}, 1), env: *SystemEnv()}
+	w.runner = &taskRunner{ended: w.kick}
+	w.env.Clock, w.env.Runner = w.clock, w.runner
+	w.env.Rand = func(node, stream string) *rand.Rand {
+		return rand.New(rand.NewPCG(seed, uint64(len(w.nodes))))
+	}
+	w.stray, w.tap = func(*wire, *netio.Datagram) {}, func(*wire, *netio.Datagram) {}
+	return w
+}
+
+// node starts a node at the next address.
+func (w *wires) node(cfg Config) (*Node, *wire) {
+	end := &wire{net: w, addr: netip.MustParseAddrPort(fmt.Sprintf("192.0.2.%d:5683", len(w.ends)+1))}
+	cfg.Env, cfg.Open = &w.env, func() (netio.Transport, error) { return end, nil }
+	n := startNode(w.t, cfg)
+	w.ends, w.nodes = append(w.ends, end), append(w.nodes, n)
+	return n, end
+}
+
+// kick wakes the test, which waits for something to happen.
+func (w *wires) kick() {
+	select {
+	case w.moved <- struct{}{}:
+	default:
+	}
+}
+
+// carry brings everything that was sent to where it goes, until nothing moves
+// any more.
+func (w *wires) carry() {
+	for again := true; again; {
+		again = false
+		for i, n := range w.nodes {
+			w.settle(n)
+			w.box = w.ends[i].take(w.box)
+			for j := range w.box.grams {
+				w.deliver(w.ends[i], &w.box.grams[j])
+				again = true
+			}
+		}
+	}
+}
+
+// settle returns when a node has nothing left to do. It drains the node itself,
+// as a reader would.
+func (w *wires) settle(n *Node) {
+	for !n.loop.enter() {
+		runtime.Gosched()
+	}
+	n.loop.leave()
+}
+
+func (w *wires) deliver(from *wire, d *netio.Datagram) {
+	for _, end := range w.ends {
+		if end.addr == d.Peer.Addr {
+			w.tap(from, d)
+			in := [1]netio.Datagram{{Data: d.Data, Peer: netio.Peer{Addr: from.addr}, Local: end.addr}}
+			end.recv.Datagrams(in[:])
+			return
+		}
+	}
+	w.stray(from, d)
+}
+
+// until carries until ok, which something on another goroutine makes true.
+func (w *wires) until(ok func() bool) {
+	for w.carry(); !ok(); w.carry() {
+		<-w.moved
+	}
+}
+
+// pass lets time pass, in steps in which timers can do their work.
+func (w *wires) pass(d, step time.Duration) {
+	for ; d > 0; d -= step {
+		w.clock.advance(min(d, step))
+		w.carry()
+	}
+}
