@@ -41,8 +41,13 @@ type engine struct {
 	// Of the writers, in turn.
 	sending  sync.Mutex
 	tx       *mmsg
-	sent     int
-	queued   int
+	segments []int // datagrams in message i
+	sent     int   // messages
+	queued   int   // messages
+	used     int   // vectors
+	last     run
+	canMerge bool // the kernel knows UDP_SEGMENT
+	merging  bool // it is used for the present batch
 	stolen   bool // an error that may belong to another datagram was met
 	sendErr  error
 	writable func(uintptr) bool
@@ -79,12 +84,16 @@ func (s *socket) prepare() error {
 		for _, o := range may {
 			_ = unix.SetsockoptInt(int(fd), level, o[0], o[1])
 		}
+		// A kernel before 4.18 would send a merged message as one datagram.
+		_, err := unix.GetsockoptInt(int(fd), unix.SOL_UDP, unix.UDP_SEGMENT)
+		s.canMerge = err == nil
 	}); err != nil {
 		return err
 	}
 	s.writable = s.trySend
 	s.readable = s.tryRead
 	s.tx = newMmsg(s.t.cfg.Batch, 1)
+	s.segments = make([]int, s.t.cfg.Batch)
 	return errors.Join(errs...)
 }
 

@@ -148,6 +148,20 @@ func (m *mmsg) setSource(i int, source netip.Addr, ifindex int, is4 bool) {
 	h.SetControllen(unix.CmsgSpace(unix.SizeofInet6Pktinfo))
 }
 
+// addSegment makes outgoing message i one that the kernel cuts into datagrams of
+// size bytes.
+func (m *mmsg) addSegment(i, size int) {
+	h := &m.hdrs[i].Hdr
+	at := int(h.Controllen)
+	c := unsafe.Add(unsafe.Pointer(&m.controls[i]), at)
+	h.Control = (*byte)(unsafe.Pointer(&m.controls[i]))
+	head := (*unix.Cmsghdr)(c)
+	head.Level, head.Type = unix.SOL_UDP, unix.UDP_SEGMENT
+	head.SetLen(unix.CmsgLen(2))
+	*(*uint16)(unsafe.Add(c, unix.CmsgLen(0))) = uint16(size)
+	h.SetControllen(at + unix.CmsgSpace(2))
+}
+
 // ancillary is what control messages tell of a datagram.
 type ancillary struct {
 	dst       netip.Addr // destination, without zone

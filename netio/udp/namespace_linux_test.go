@@ -27,7 +27,7 @@ func TestNamespace(t *testing.T) {
 	if _, err := exec.LookPath("ip"); err != nil {
 		t.Skip("needs the ip command: ", err)
 	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.timeout=1m", "-test.run", "^(TestGroup|TestGroup6|TestLinkLocal|TestJoinAll|TestUnreachable)$")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.timeout=1m", "-test.run", "^(TestGroup|TestGroup6|TestLinkLocal|TestJoinAll|TestUnreachable|TestMergingRefused)$")
 	cmd.Env = append(os.Environ(), namespaced+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Pdeathsig:   syscall.SIGKILL,

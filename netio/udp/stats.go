@@ -10,6 +10,10 @@ type Stats struct {
 	// DatagramsOut and BytesOut count payloads that the system took, BatchesOut
 	// the groups of them for one socket that were handed to it.
 	DatagramsOut, BytesOut, BatchesOut uint64
+	// Merged counts those datagrams out that the system took together with
+	// their neighbours, as one message for it to cut: runs of one length to one
+	// peer (Linux 4.18, UDP_SEGMENT).
+	Merged uint64
 	// Truncated counts datagrams longer than Config.MaxDatagram, dropped.
 	Truncated uint64
 	// Undelivered counts the datagrams with Err that were given to the receiver.
@@ -26,6 +30,7 @@ type Stats struct {
 type counters struct {
 	datagramsIn, bytesIn, batchesIn    atomic.Uint64
 	datagramsOut, bytesOut, batchesOut atomic.Uint64
+	merged                             atomic.Uint64
 	truncated, undelivered             atomic.Uint64
 	sendErrors, readErrors             atomic.Uint64
 	kernelDrops                        atomic.Uint64
@@ -52,6 +57,7 @@ func (t *Transport) Stats() Stats {
 		sum.DatagramsOut += c.datagramsOut.Load()
 		sum.BytesOut += c.bytesOut.Load()
 		sum.BatchesOut += c.batchesOut.Load()
+		sum.Merged += c.merged.Load()
 		sum.Truncated += c.truncated.Load()
 		sum.Undelivered += c.undelivered.Load()
 		sum.SendErrors += c.sendErrors.Load()

@@ -1,6 +1,7 @@
 package udp
 
 import (
+	"errors"
 	"net/netip"
 	"os"
 	"unsafe"
@@ -12,37 +13,91 @@ import (
 
 // send writes up to a batch of datagrams and returns how many the system took;
 // err is about the one after these.
-func (s *socket) send(ds []netio.Datagram) (int, error) {
+func (s *socket) send(ds []netio.Datagram) (n int, err error) {
 	s.sending.Lock()
 	defer s.sending.Unlock()
-	s.sent, s.queued, s.stolen, s.sendErr = 0, 0, false, nil
-	var bad error
-	for i := range ds {
-		if bad = s.queue(&ds[i]); bad != nil {
-			break
+	s.stolen, s.merging = false, s.canMerge
+	for {
+		s.sent, s.queued, s.used, s.sendErr = 0, 0, 0, nil
+		var bad error
+		for i := n; i < len(ds); i++ {
+			if bad = s.queue(&ds[i]); bad != nil {
+				break
+			}
 		}
-	}
-	if s.queued > 0 {
-		if err := s.rc.Write(s.writable); err != nil {
-			s.sendErr = err
+		if s.queued > 0 {
+			if err := s.rc.Write(s.writable); err != nil {
+				s.sendErr = err
+			}
 		}
+		for i := range s.used {
+			s.tx.iovs[i].Base = nil // do not keep the caller's memory alive
+		}
+		merged := 0
+		for _, k := range s.segments[:s.sent] {
+			n += k
+			if k > 1 {
+				merged += k
+			}
+		}
+		if merged > 0 {
+			s.merged.Add(uint64(merged))
+		}
+		if s.sendErr != nil && s.sent < s.queued && s.segments[s.sent] > 1 && s.refusedMerging(s.sendErr) {
+			continue
+		}
+		if s.stolen || dead(s.sendErr) {
+			// There is an error to be read; or the socket is dead, which no
+			// event tells the reader.
+			s.rouse()
+		}
+		if s.sendErr != nil {
+			return n, s.sendErr
+		}
+		return n, bad
 	}
-	for i := range s.queued {
-		s.tx.iovs[i].Base = nil // do not keep the caller's memory alive
-	}
-	if s.stolen || dead(s.sendErr) {
-		// There is an error to be read; or the socket is dead, which no event
-		// tells the reader.
-		s.rouse()
-	}
-	if s.sendErr != nil {
-		return s.sent, s.sendErr
-	}
-	return s.sent, bad
 }
 
-// queue adds a datagram to the batch.
+// refusedMerging reports whether an error may be about the merging of datagrams
+// and not about any of them. Then the rest of the batch goes out unmerged.
+func (s *socket) refusedMerging(err error) bool {
+	switch {
+	case errors.Is(err, unix.EIO): // the interface cannot make the checksums
+		s.canMerge = false
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EMSGSIZE): // longer than a packet of this route
+	default:
+		return false
+	}
+	s.merging = false
+	return true
+}
+
+// Limits of what the kernel cuts into datagrams itself (UDP_SEGMENT).
+const (
+	maxSegments = 64 // UDP_MAX_SEGMENTS
+	maxMerged   = 65000
+)
+
+// queue adds a datagram to the batch: as a message of its own, or at the end of
+// the one before if that goes the same way and its datagrams have one length,
+// which only the last may fall short of. The kernel takes such a message through
+// its layers once, and cuts it where it leaves.
 func (s *socket) queue(d *netio.Datagram) error {
+	size := len(d.Data)
+	if s.merging && s.queued > 0 && s.last.open && size > 0 && size <= s.last.size &&
+		s.segments[s.queued-1] < maxSegments && s.last.total+size <= maxMerged &&
+		d.Peer == s.last.peer && d.Local == s.last.local && d.Interface == s.last.ifi && d.Multicast == s.last.multicast {
+		i := s.queued - 1
+		s.vector(d.Data)
+		s.segments[i]++
+		s.tx.hdrs[i].Hdr.SetIovlen(s.segments[i])
+		if s.segments[i] == 2 {
+			s.tx.addSegment(i, s.last.size)
+		}
+		s.last.total += size
+		s.last.open = size == s.last.size
+		return nil
+	}
 	i := s.queued
 	peer, source := d.Peer.Addr.Addr().Unmap(), sourceOf(d)
 	ifindex, err := s.t.zones.outgoing(peer, source, d.Interface)
@@ -59,10 +114,38 @@ func (s *socket) queue(d *netio.Datagram) error {
 		}
 	}
 	s.tx.setSource(i, source, ifindex, s.is4)
-	s.tx.iovs[i].Base = unsafe.SliceData(d.Data)
-	s.tx.iovs[i].SetLen(len(d.Data))
+	h := &s.tx.hdrs[i].Hdr
+	h.Iov = &s.tx.iovs[s.used]
+	h.SetIovlen(1)
+	s.vector(d.Data)
+	s.segments[i] = 1
+	s.last = run{
+		peer: d.Peer, local: d.Local, ifi: d.Interface, multicast: d.Multicast, size: size, total: size,
+		open: size > 0 && size <= s.t.cfg.MTU && !isGroup(peer),
+	}
 	s.queued++
 	return nil
+}
+
+// run is what the last message of a batch has in common with the datagrams that
+// may join it.
+type run struct {
+	peer  netio.Peer
+	local netip.AddrPort
+	ifi   int
+	// multicast says that local is no source.
+	multicast bool
+	size      int // of all datagrams but the last
+	total     int
+	open      bool // more may follow
+}
+
+// vector adds the bytes of a datagram to the batch.
+func (s *socket) vector(data []byte) {
+	v := &s.tx.iovs[s.used]
+	v.Base = unsafe.SliceData(data)
+	v.SetLen(len(data))
+	s.used++
 }
 
 // trySend writes what is queued, as far as there is room. It reports true when
