@@ -34,9 +34,9 @@ func TestMerge(t *testing.T) {
 		{"two peers in turn", []string{"aa", "@bb", "cc", "@dd"}, 0},
 		{"one peer after the other", []string{"aa", "bb", "@cc", "@dd"}, 4},
 		{"empty ones", []string{"", "", "aa", "", ""}, 0},
-		{"64 and 36", many(100, "aa"), 100},
-		{"65", many(65, "aa"), 64},
-		{"by bytes", many(100, long(DefaultMTU, "a")), 100},
+		{"six times 16, and 4", many(100, "aa"), 100},
+		{"17", many(17, "aa"), 16},
+		{"long ones", many(100, long(DefaultMTU, "a")), 100},
 		{"longer than the MTU", many(3, long(DefaultMTU+1, "a")), 0},
 	} {
 		for _, host := range []string{"127.0.0.1", "::1"} {
