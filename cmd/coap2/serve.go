@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"runtime/pprof"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +17,7 @@ import (
 type serveFlags struct {
 	listen  []string
 	name    string
+	profile string
 	verbose int
 }
 
@@ -31,12 +35,14 @@ plugtests ask for: /test, /separate, /query, /seg1/seg2/seg3, /location-query,
 /multi-format, /validate, /create1, /link1, /link2, /link3, /path.
 GET /.well-known/core lists them.`,
 		Example: `  coap2 serve
-  coap2 serve --listen 127.0.0.1:0 --listen '[::1]:0' -v`,
+  coap2 serve --listen 127.0.0.1:0 --listen '[::1]:0' -v
+  coap2 serve --cpuprofile serve.pprof   # then: go tool pprof -top serve.pprof`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context(), f) },
 	}
 	cmd.Flags().StringArrayVar(&f.listen, "listen", nil, `address to listen on, HOST:PORT; no host is all addresses, port 0 any free one; may be repeated (default ":5683")`)
 	cmd.Flags().StringVar(&f.name, "name", "", "the node's name, such as node1.local")
+	cmd.Flags().StringVar(&f.profile, "cpuprofile", "", "write a CPU profile of the server to this `file`, for go tool pprof")
 	addVerbose(cmd, &f.verbose)
 	return cmd
 }
@@ -48,6 +54,13 @@ func (a *app) serve(ctx context.Context, f *serveFlags) error {
 	}
 	if err := (udp.Config{Addrs: f.listen}).Validate(); err != nil {
 		return fmt.Errorf("--listen: %w", err)
+	}
+	if f.profile != "" {
+		end, err := a.profile(f.profile)
+		if err != nil {
+			return err
+		}
+		defer end()
 	}
 	node, err := actors.Start(cfg)
 	if err != nil {
@@ -73,4 +86,21 @@ func (a *app) serve(ctx context.Context, f *serveFlags) error {
 		return &exitError{exitFailure, err}
 	}
 	return nil
+}
+
+// profile begins a CPU profile; end writes it to the file.
+func (a *app) profile(name string) (end func(), err error) {
+	file, err := os.Create(name)
+	if err != nil {
+		return nil, fmt.Errorf("--cpuprofile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return nil, errors.Join(fmt.Errorf("--cpuprofile: %w", err), file.Close())
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		if err := file.Close(); err != nil {
+			a.complain(fmt.Errorf("--cpuprofile: %w", err))
+		}
+	}, nil
 }

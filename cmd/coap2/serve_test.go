@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
@@ -46,6 +47,27 @@ func TestServe(t *testing.T) {
 	interrupt()
 	require.Equal(t, 0, <-done)
 	require.GreaterOrEqual(t, strings.Count(errs.String(), " GET token="), 2, errs.String())
+}
+
+// TestProfile: --cpuprofile leaves a profile, or says at once why it cannot.
+func TestProfile(t *testing.T) {
+	ctx, interrupt := context.WithCancel(context.Background())
+	file := filepath.Join(t.TempDir(), "serve.pprof")
+	out, w := io.Pipe()
+	done := make(chan int, 1)
+	go func() {
+		done <- newApp(nil, w, io.Discard).execute(ctx, []string{"serve", "--listen", "127.0.0.1:0", "--cpuprofile", file})
+	}()
+	readyURIs(t, bufio.NewReader(out), 1)
+	interrupt()
+	require.Equal(t, 0, <-done)
+	data, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.True(t, bytes.HasPrefix(data, []byte{0x1f, 0x8b}), "a profile is compressed")
+
+	r := run("", "serve", "--listen", "127.0.0.1:0", "--cpuprofile", filepath.Join(file, "none"))
+	require.Equal(t, 2, r.code, r.err)
+	require.Contains(t, r.err, "--cpuprofile: open ")
 }
 
 // TestSignals: as a process, on every address, until it is told to stop.
