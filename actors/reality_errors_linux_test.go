@@ -125,13 +125,15 @@ func (p *place) shaped(how string) {
 	}
 }
 
-// burst sends NON requests to many ports of a peer at the same time, and
-// returns when each has ended, with how many did not fail.
+// burst sends requests to a peer at the same time, and returns when each has
+// ended, with how many did not fail. Each is longer than the one before, so that
+// they leave one by one: of what leaves as one message the system does not tell
+// which part it has dropped.
 func burst(n *Node, count int, params protocol.Params) (ok int) {
 	results := make(chan error)
 	params.NStart = count
-	body := make([]byte, 500)
-	for range count {
+	for i := range count {
+		body := make([]byte, 400+i)
 		n.Go(Request{Method: codec.PUT, URI: uri("192.0.2.2", "/echo"), Payload: body, NonConfirmable: params.AckTimeout == 0, Params: params},
 			func(_ *Response, err error) { go func() { results <- err }() })
 	}

@@ -131,7 +131,8 @@ func (r *Request) wants(f codec.Format) error {
 	return nil
 }
 
-// Response is a response: one that a handler gives, or one that a client got.
+// Response is a response: one that a handler gives, or one that a client got. The
+// runtime only reads what a handler gives, so it may give the same one each time.
 type Response struct {
 	// Code is the response code. In a handler's, 0 means the usual one: 2.05
 	// for GET and FETCH, 2.04 for POST, PUT, PATCH and iPATCH, 2.02 for DELETE.

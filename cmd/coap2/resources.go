@@ -108,7 +108,8 @@ func offer(r *actors.Request, f codec.Format) error {
 
 // textOnly always answers the same.
 func textOnly(s string) actors.Handler {
-	return only(codec.TextPlain, func(context.Context, *actors.Request) (*actors.Response, error) { return actors.Text(s) })
+	res, err := actors.Text(s) // one for all: it is only read
+	return only(codec.TextPlain, func(context.Context, *actors.Request) (*actors.Response, error) { return res, err })
 }
 
 // slowly answers the same, but not soon.

@@ -12,7 +12,8 @@ type Stats struct {
 	DatagramsOut, BytesOut, BatchesOut uint64
 	// Merged counts those datagrams out that the system took together with
 	// their neighbours, as one message for it to cut: runs of one length to one
-	// peer (Linux 4.18, UDP_SEGMENT).
+	// peer (Linux 4.18, UDP_SEGMENT). Of these, what a full queue of the
+	// interface drops is no error of the write.
 	Merged uint64
 	// Truncated counts datagrams longer than Config.MaxDatagram, dropped.
 	Truncated uint64
