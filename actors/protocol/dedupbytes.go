@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"encoding/binary"
+	"math/bits"
 
 	"github.com/coap2/coap2/netio"
 )
@@ -9,9 +10,14 @@ import (
 // byteRing holds answers, each in one piece. Positions count all bytes that
 // were ever claimed, so that a position never comes again; its place is the
 // position modulo the length, a power of two.
+//
+// A long ring consists of chunks, made when they are first needed, so that
+// growing copies no answers and leaves no old ring behind.
 type byteRing struct {
-	buf []byte
-	max int
+	chunks [][]byte // all of one length, or nil
+	bits   uint8    // the length of a chunk is 1 << bits
+	size   int      // of the ring
+	max    int
 	// end is the position after the youngest byte.
 	end uint64
 	// low: what lies before it is no longer needed, so the ring does not grow
@@ -21,8 +27,13 @@ type byteRing struct {
 	floor uint64
 }
 
-// firstBytes is the length of the first ring.
-const firstBytes = 256
+const (
+	// firstBytes is the length of the first ring.
+	firstBytes = 256
+	// chunkBits: a ring that is longer has chunks of this length, and an answer
+	// must fit into one. No datagram is as long.
+	chunkBits = 20
+)
 
 // holds reports whether the bytes at pos are still there.
 func (r *byteRing) holds(pos uint64) bool { return pos >= r.floor }
@@ -31,8 +42,9 @@ func (r *byteRing) at(pos uint64, n int) []byte {
 	if n == 0 {
 		return nil
 	}
-	i := int(pos & uint64(len(r.buf)-1))
-	return r.buf[i : i+n : i+n]
+	i := int(pos) & (r.size - 1)
+	chunk, o := r.chunks[i>>r.bits], i&(1<<r.bits-1)
+	return chunk[o : o+n : o+n]
 }
 
 // held returns how many bytes are in use.
@@ -44,15 +56,16 @@ func (r *byteRing) clear() { r.low = r.end }
 // claim finds a place for n bytes. It grows the ring if it must and may, and
 // then overwrites the oldest bytes if it may; else ok is false.
 func (r *byteRing) claim(n int, overwrite bool) (pos uint64, ok bool) {
-	if n > min(r.max, maxAnswerLen) {
+	if n > min(r.max, 1<<chunkBits) {
 		return 0, false
 	}
 	for {
-		size := uint64(len(r.buf))
+		size := uint64(r.size)
 		pos = r.end
 		if size > 0 {
-			if off := pos & (size - 1); off+uint64(n) > size {
-				pos += size - off // it would not be in one piece
+			chunk := uint64(1) << r.bits
+			if off := pos & (chunk - 1); off+uint64(n) > chunk {
+				pos += chunk - off // it would not be in one piece
 			}
 			low := r.low
 			if low == r.end {
@@ -63,7 +76,7 @@ func (r *byteRing) claim(n int, overwrite bool) (pos uint64, ok bool) {
 				break
 			}
 		}
-		if len(r.buf) == r.max {
+		if r.size == r.max {
 			if !overwrite {
 				return 0, false
 			}
@@ -71,26 +84,66 @@ func (r *byteRing) claim(n int, overwrite bool) (pos uint64, ok bool) {
 		}
 		r.grow()
 	}
-	size := uint64(len(r.buf))
+	size := uint64(r.size)
 	r.end = pos + uint64(n)
 	if r.end > size {
 		r.floor = max(r.floor, r.end-size)
 	}
 	r.low = max(r.low, r.floor)
+	if i := int(pos) & (r.size - 1) >> r.bits; r.chunks[i] == nil {
+		r.chunks[i] = make([]byte, 1<<r.bits)
+	}
 	return pos, true
 }
 
 // grow doubles the ring. What lay in one piece does so afterwards, because a
 // multiple of the new length is one of the old.
 func (r *byteRing) grow() {
-	old := r.buf
-	r.buf = make([]byte, min(max(firstBytes, 2*len(old)), r.max))
+	if r.size < 1<<chunkBits {
+		r.growChunk()
+		return
+	}
+	old := r.chunks
+	r.chunks = make([][]byte, 2*len(old))
+	first, end := r.floor>>chunkBits, (r.end+1<<chunkBits-1)>>chunkBits
+	for c := first; c < end; c++ {
+		chunk := old[int(c)&(len(old)-1)]
+		if c+uint64(len(old)) < end {
+			// The youngest answers lie before the oldest in one chunk.
+			chunk = append([]byte(nil), chunk...)
+		}
+		r.chunks[int(c)&(len(r.chunks)-1)] = chunk
+	}
+	r.size *= 2
+}
+
+// growChunk doubles a ring that is a single chunk.
+func (r *byteRing) growChunk() {
+	n := r.size
+	var old []byte
+	if n > 0 {
+		old = r.chunks[0]
+	}
+	r.size = min(max(firstBytes, 2*n), r.max)
+	r.bits = uint8(bits.Len(uint(r.size)) - 1)
+	r.chunks = [][]byte{make([]byte, r.size)}
+	if old == nil {
+		return
+	}
 	for pos := r.floor; pos < r.end; {
 		// Up to the next place where either ring begins anew.
-		n := min(len(old)-int(pos&uint64(len(old)-1)), int(r.end-pos))
-		copy(r.at(pos, n), old[pos&uint64(len(old)-1):][:n])
-		pos += uint64(n)
+		k := min(n-int(pos)&(n-1), int(r.end-pos))
+		copy(r.at(pos, k), old[int(pos)&(n-1):][:k])
+		pos += uint64(k)
 	}
+}
+
+// memory returns how many bytes the ring has taken.
+func (r *byteRing) memory() (n int) {
+	for _, c := range r.chunks {
+		n += len(c)
+	}
+	return n
 }
 
 // Answers of the kept table are records: a header of 16 bytes and the answer,
@@ -136,7 +189,7 @@ func (d *Dedup) claimKept(now netio.Instant, key DedupKey, n int, entitled bool)
 	if !(entitled && need <= d.reserve) && !d.keptSpace(now, need, 0) {
 		return 0, false
 	}
-	if int(r.end-r.low)+need > len(r.buf) {
+	if int(r.end-r.low)+need > r.size {
 		d.reclaim()
 	}
 	before := r.end

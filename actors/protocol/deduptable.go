@@ -48,11 +48,8 @@ type dedupEntry struct {
 }
 
 // flagBits: entry flags; the 28 bits that are left for the length suffice for
-// any datagram.
-const (
-	flagBits     = 4
-	maxAnswerLen = 1<<(32-flagBits) - 1
-)
+// any answer that fits into a chunk.
+const flagBits = 4
 
 const (
 	entryDead     = 1 << iota // removed; its place in the ring is not free yet
@@ -222,7 +219,7 @@ func (t *dedupTable) makeRoom() bool {
 func (t *dedupTable) holdsAnswer(e *dedupEntry) bool { return e.size() == 0 || t.answers.holds(e.pos) }
 
 func (t *dedupTable) memory() int {
-	return 8*len(t.slots) + int(unsafe.Sizeof(dedupEntry{}))*len(t.entries) + len(t.answers.buf)
+	return 8*len(t.slots) + int(unsafe.Sizeof(dedupEntry{}))*len(t.entries) + t.answers.memory()
 }
 
 // sweepLimit is how many expired entries an insertion removes although it does
