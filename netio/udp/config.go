@@ -27,6 +27,7 @@ const (
 	maxBatch    = 1024  // UIO_MAXIOV
 	maxBuffer   = 1 << 30
 	maxAddrs    = 256
+	maxShards   = 256
 )
 
 // Config says what Open opens. The zero value is a transport on port 5683 of
@@ -58,6 +59,12 @@ type Config struct {
 	// (SO_REUSEPORT), all of which must ask for it; the system spreads the
 	// peers over them. Open fails where the system cannot do it.
 	ReusePort bool
+	// Shards is how many sockets share each address, so that as many goroutines
+	// read at the same time (Linux only); 1 to 256. All datagrams of a peer come
+	// by the socket, and leave by the one, that netio.ShardOf gives it to: the
+	// kernel runs the same function. Groups are heard by the first
+	// socket. The address is the transport's alone. If zero, 1.
+	Shards int
 	// Interfaces are the names of the interfaces on which Join(group, "")
 	// joins. If empty, all that are up and capable of multicast.
 	Interfaces []string
@@ -83,10 +90,14 @@ func (c Config) Validate() error {
 		{"Batch", c.Batch, 1, maxBatch},
 		{"MTU", c.MTU, 64, MaxPayload},
 		{"MaxDatagram", c.MaxDatagram, 64, maxDatagram},
+		{"Shards", c.Shards, 1, maxShards},
 	} {
 		if f.v != 0 && (f.v < f.low || f.v > f.top) {
 			errs = append(errs, fmt.Errorf("udp: Config.%s is %d, must be 0 or %d to %d", f.name, f.v, f.low, f.top))
 		}
+	}
+	if c.Shards > 1 && c.ReusePort {
+		errs = append(errs, errors.New("udp: Config.Shards and Config.ReusePort exclude each other: with strangers on the same address nobody knows which socket is whose"))
 	}
 	for _, name := range c.Interfaces {
 		if name == "" {
@@ -106,7 +117,7 @@ func (c Config) withDefaults() Config {
 		def int
 	}{
 		{&c.ReadBuffer, DefaultBuffer}, {&c.WriteBuffer, DefaultBuffer}, {&c.Batch, DefaultBatch},
-		{&c.MTU, DefaultMTU}, {&c.MaxDatagram, maxDatagram},
+		{&c.MTU, DefaultMTU}, {&c.MaxDatagram, maxDatagram}, {&c.Shards, 1},
 	} {
 		if *f.v == 0 {
 			*f.v = f.def

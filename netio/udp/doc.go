@@ -40,6 +40,20 @@
 // the ICMP message returned. Anyone on the path can forge them, and others only
 // by guessing both ports: they are hints.
 //
+// # Shards
+//
+// With [Config].Shards n each address has n sockets (SO_REUSEPORT), and as many
+// goroutines read it. A program in the kernel chooses between them by the
+// source of a datagram, in the same way as [netio.ShardOf]; so all that a peer
+// sends comes by one of them, which is also the one that what is sent to it
+// leaves by. Two kinds of datagrams may come by another: ICMP errors, which Linux
+// gives to any socket of the group, and IPv6 datagrams with extension headers.
+// Who keeps state by shard must look at the peer.
+//
+// Linux gives a datagram to a group to every socket that has joined it, and one
+// to a broadcast address to every socket of the port: only the first of the
+// sockets joins, and only it hands on what came by broadcast.
+//
 // # Long datagrams
 //
 // RFC 7252 §4.6 wants messages that fit into one packet and leaves it to IPv4

@@ -28,6 +28,12 @@ func Open(cfg Config) (*Transport, error) {
 		}
 	}
 	for _, s := range t.sockets {
+		if err := t.multiply(s); err != nil {
+			t.shut(nil)
+			return nil, err
+		}
+	}
+	for _, s := range t.sockets {
 		only := t.only(s.is4)
 		if *only = s; t.count(s.is4) > 1 {
 			*only = nil
@@ -68,7 +74,7 @@ func (t *Transport) listen(addr string) error {
 			continue
 		}
 		seen = append(seen, ip)
-		s, err := t.openSocket(netip.AddrPortFrom(ip, port))
+		s, err := t.openSocket(netip.AddrPortFrom(ip, port), t.cfg.ReusePort)
 		if err != nil {
 			return err
 		}
@@ -81,7 +87,7 @@ func (t *Transport) listen(addr string) error {
 // is content with one if the machine does not have the other family.
 func (t *Transport) listenBoth(port uint16) error {
 	for try := 1; ; try++ {
-		s4, err4 := t.openSocket(netip.AddrPortFrom(netip.IPv4Unspecified(), port))
+		s4, err4 := t.openSocket(netip.AddrPortFrom(netip.IPv4Unspecified(), port), t.cfg.ReusePort)
 		if err4 != nil && !noFamily(err4) {
 			return err4
 		}
@@ -89,7 +95,7 @@ func (t *Transport) listenBoth(port uint16) error {
 		if s4 != nil {
 			p = s4.addr.Port()
 		}
-		s6, err6 := t.openSocket(netip.AddrPortFrom(netip.IPv6Unspecified(), p))
+		s6, err6 := t.openSocket(netip.AddrPortFrom(netip.IPv6Unspecified(), p), t.cfg.ReusePort)
 		if err6 != nil && (s4 == nil || !noFamily(err6)) {
 			if s4 != nil {
 				_ = s4.conn.Close()
@@ -108,11 +114,11 @@ func (t *Transport) listenBoth(port uint16) error {
 	}
 }
 
-// openSocket opens one socket.
-func (t *Transport) openSocket(at netip.AddrPort) (*socket, error) {
+// openSocket opens one socket; reuse: others may have its address.
+func (t *Transport) openSocket(at netip.AddrPort, reuse bool) (*socket, error) {
 	s := &socket{t: t, is4: at.Addr().Is4()}
 	var lc net.ListenConfig
-	if t.cfg.ReusePort {
+	if reuse {
 		lc.Control = func(_, _ string, rc syscall.RawConn) error { return reusePort(rc) }
 	}
 	network := "udp6" // the standard library makes it IPV6_V6ONLY
@@ -153,10 +159,11 @@ func grow(set func(int) error, size int) {
 // in bytes comparable to Config's; the smallest where sockets differ, and 0
 // where the system does not tell.
 func (t *Transport) Buffers() (read, write int) {
-	for i, s := range t.sockets {
+	first := true
+	for s := range t.all() {
 		r, w := s.buffers()
-		if i == 0 {
-			read, write = r, w
+		if first {
+			read, write, first = r, w, false
 		}
 		read, write = min(read, r), min(write, w)
 	}

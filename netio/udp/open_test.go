@@ -28,6 +28,8 @@ func TestValidate(t *testing.T) {
 		{"negative read buffer", Config{ReadBuffer: -1}, "Config.ReadBuffer is -1"},
 		{"large write buffer", Config{WriteBuffer: 1<<30 + 1}, "Config.WriteBuffer"},
 		{"batch", Config{Batch: 1025}, "must be 0 or 1 to 1024"},
+		{"shards", Config{Shards: 257}, "udp: Config.Shards is 257, must be 0 or 1 to 256"},
+		{"shards among strangers", Config{Shards: 2, ReusePort: true}, "Config.Shards and Config.ReusePort exclude each other"},
 		{"MTU", Config{MTU: 63}, "Config.MTU"},
 		{"datagram", Config{MaxDatagram: 65536}, "Config.MaxDatagram"},
 		{"interface", Config{Interfaces: []string{""}}, "empty name"},
@@ -47,7 +49,7 @@ func TestValidate(t *testing.T) {
 
 func TestDefaults(t *testing.T) {
 	require.Equal(t, Config{
-		Addrs: []string{":5683"}, ReadBuffer: 4 << 20, WriteBuffer: 4 << 20, Batch: 64, MTU: 1232, MaxDatagram: 65535,
+		Addrs: []string{":5683"}, ReadBuffer: 4 << 20, WriteBuffer: 4 << 20, Batch: 64, MTU: 1232, MaxDatagram: 65535, Shards: 1,
 	}, Config{}.withDefaults())
 }
 

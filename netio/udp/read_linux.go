@@ -147,6 +147,11 @@ func (s *socket) deliver(n int) {
 			continue
 		}
 		a := s.rx.ancillary(i, &s.t.zones)
+		group := a.broadcast || isGroup(a.dst)
+		if group && s.later { // every socket of an address gets a copy
+			s.rx.expect(i)
+			continue
+		}
 		d := &s.in[k]
 		k++
 		d.Data = s.payload(i, int(h.Len))
@@ -156,7 +161,7 @@ func (s *socket) deliver(n int) {
 			d.Local = netip.AddrPortFrom(s.t.zones.scoped(a.dst, a.ifindex), s.addr.Port())
 		}
 		d.Interface = a.ifindex
-		d.Multicast = a.broadcast || isGroup(a.dst)
+		d.Multicast = group
 		d.Err = nil
 		bytes += int(h.Len)
 		s.rx.expect(i)

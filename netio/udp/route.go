@@ -28,8 +28,18 @@ func sourceOf(d *netio.Datagram) netip.Addr {
 	return local.Unmap()
 }
 
-// route chooses the socket for a datagram.
+// route chooses the socket for a datagram: of the right address, and of the
+// peer's shard.
 func (t *Transport) route(d *netio.Datagram) (*socket, error) {
+	s, err := t.address(d)
+	if err == nil && s.shards != nil {
+		s = s.shards[netio.ShardOf(d.Peer, len(s.shards))]
+	}
+	return s, err
+}
+
+// address chooses the address for a datagram, and returns its first socket.
+func (t *Transport) address(d *netio.Datagram) (*socket, error) {
 	peer := d.Peer.Addr.Addr().Unmap()
 	if !peer.IsValid() || d.Peer.Addr.Port() == 0 {
 		return nil, fmt.Errorf("udp: cannot send to %s: want an address and a port", d.Peer.Addr)

@@ -39,7 +39,7 @@ type counters struct {
 
 // Dropped implements netio.DropCounter: KernelDrops and Truncated.
 func (t *Transport) Dropped() (sum uint64) {
-	for _, s := range t.sockets {
+	for s := range t.all() {
 		s.countDrops()
 		sum += s.kernelDrops.Load() + s.truncated.Load()
 	}
@@ -49,7 +49,7 @@ func (t *Transport) Dropped() (sum uint64) {
 // Stats returns the counters. It may be called at any time, also after Close.
 func (t *Transport) Stats() Stats {
 	var sum Stats
-	for _, s := range t.sockets {
+	for s := range t.all() {
 		s.countDrops()
 		c := &s.counters
 		sum.DatagramsIn += c.datagramsIn.Load()

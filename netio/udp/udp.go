@@ -16,7 +16,7 @@ import (
 // goroutines, but Close not from a function of the Receiver, for which it waits.
 type Transport struct {
 	cfg          Config
-	sockets      []*socket // in the order of Config.Addrs; never changes
+	sockets      []*socket // the first of each address, in the order of Config.Addrs; never changes
 	only4, only6 *socket   // the socket of a family that has just one
 	zones        zones
 	recv         netio.Receiver
@@ -45,6 +45,10 @@ type socket struct {
 	addr netip.AddrPort // resolved
 	is4  bool
 	any  bool // listens on all addresses
+	// shards are the sockets of this address by shard, itself the first; nil if
+	// it is alone, and in the others
+	shards []*socket
+	later  bool // it is one of the others
 	counters
 	engine
 }
@@ -65,8 +69,8 @@ func (t *Transport) Start(r netio.Receiver) error {
 	}
 	t.started = true
 	t.recv = r
-	t.reading = len(t.sockets)
-	for _, s := range t.sockets {
+	for s := range t.all() {
+		t.reading++
 		t.wg.Go(func() { t.run(s) })
 	}
 	return nil
@@ -96,14 +100,14 @@ func (t *Transport) shut(cause error) error {
 		return nil
 	}
 	t.cause = cause
-	for _, s := range t.sockets {
+	for s := range t.all() {
 		s.countDrops()
 	}
 	t.dead.Store(true)
 	close(t.done)
 	t.mu.Unlock()
 	var errs []error
-	for _, s := range t.sockets {
+	for s := range t.all() {
 		errs = append(errs, s.conn.Close())
 	}
 	return errors.Join(errs...)
