@@ -68,12 +68,12 @@ func TestCallsOnTheirWayToAResourceThatIsRemoved(t *testing.T) {
 	s := newStrangers(t, Config{Tap: func(e TapEvent) {
 		if seen++; e.Direction == Received && seen == 2 {
 			// As if Remove came after the look-up of this request.
-			route.node.shard.post(route.node.resources, removed{route})
+			route.node.shard.post(route.node.shard.resources, removed{route})
 		}
 	}})
 	route = handle(t, s.n, "/x", Resource{Inline: true, Get: text("x")})
 	settled := make(chan struct{})
-	s.n.loop.Schedule(func() { // two batches that the endpoint handles in one go
+	s.n.shard.loop.Schedule(func() { // two batches that the endpoint handles in one go
 		s.end.recv.Datagrams([]netio.Datagram{s.datagram(1, codec.CON, codec.GET, 1, "x")})
 		s.end.recv.Datagrams([]netio.Datagram{s.datagram(2, codec.CON, codec.GET, 1, "x")})
 		close(settled)

@@ -18,13 +18,14 @@ import (
 // keeps of the Request what is still needed, and its message as it is sent.
 type Call struct {
 	node   *Node
-	sh     *shard
+	sh     atomic.Pointer[shard] // that of its peer; its endpoint alone moves it to another
 	req    requested
 	params *protocol.Params // the node's, if the request has none of its own
 	done   func(*Response, error)
 	data   []byte // the encoded message; stamp completes it
 
-	// The rest belongs to the node's goroutine, once it has been posted there.
+	// The rest belongs to the goroutine of its shard, once it has been posted
+	// there.
 	lookup   *taskContext // of the search for the host's addresses
 	others   []netip.Addr // further addresses of the host's name
 	peer     netio.Peer
@@ -32,6 +33,7 @@ type Call struct {
 	slot     *slot
 	deadline protocol.Handle
 	timeout  time.Duration // of the deadline
+	until    netio.Instant // its moment
 	expected netio.Instant // a NON that has been sent and not answered counts so long
 	prev     *Call         // the node's list of calls
 	next     *Call
@@ -59,14 +61,21 @@ type requested struct {
 func (c *Call) Cancel() { c.cancel(ErrCanceled) }
 
 func (c *Call) cancel(err error) {
-	if c.sh.endpoint != nil && c.canceled.CompareAndSwap(false, true) {
-		c.sh.post(c.sh.endpoint, cancelCall{c, err})
+	if c.node.shard.endpoint != nil && c.canceled.CompareAndSwap(false, true) {
+		c.post(cancelCall{c, err})
 	}
+}
+
+// post sends a message to the endpoint that the call is at.
+func (c *Call) post(msg any) {
+	sh := c.sh.Load()
+	sh.post(sh.endpoint, msg)
 }
 
 // Go makes a request and returns at once. done is called exactly once, on the
 // node's goroutine (before Go returns where the node has ended): it must not
-// block. It may be nil. A response that is no success comes as
+// block. With Config.Shards that is one of several goroutines, and callbacks of
+// calls to different peers may run at the same time. done may be nil. A response that is no success comes as
 // the response together with a *CodeError.
 //
 // The request's Options and Payload are copied before Go returns.
@@ -78,16 +87,18 @@ func (n *Node) Go(req Request, done func(*Response, error)) *Call {
 }
 
 func (n *Node) start(req Request, done func(*Response, error)) *Call {
-	c := &Call{node: n, sh: n.shard, done: done, params: &n.params, token: req.Token, req: requested{
+	c := &Call{node: n, done: done, params: &n.params, token: req.Token, req: requested{
 		URI: req.URI, Timeout: req.Timeout, Method: req.Method, NonConfirmable: req.NonConfirmable,
 		ownToken: req.ZeroToken || req.Token.Len() > 0,
 	}}
+	home := n.shard // until the peer is known
+	c.sh.Store(home)
 	if req.ZeroToken {
 		c.token = codec.Token{}
 	}
 	if n.shard.endpoint == nil { // from Config.Setup
 		c.ended = true
-		c.sh.callback(c, nil, &RequestError{Method: req.Method, URI: req.URI, Err: errNotStarted})
+		home.callback(c, nil, &RequestError{Method: req.Method, URI: req.URI, Err: errNotStarted})
 		return c
 	}
 	var u codec.URI
@@ -112,31 +123,34 @@ func (n *Node) start(req Request, done func(*Response, error)) *Call {
 		err = c.encode(&req, u, dest)
 	}
 	if err != nil {
-		n.soon(func() { c.sh.finish(c, nil, err) })
+		n.soon(func() { home.finish(c, nil, err) })
 		return c
 	}
 	c.peer, c.port = netio.Peer{Addr: dest}, u.Port
-	if !literal {
+	if literal {
+		c.sh.Store(n.shardOf(c.peer))
+	} else {
 		c.lookup = &taskContext{env: n.env}
 	}
 	// From here on the node's goroutine may end the call at any moment.
 	if !n.addCall(c) {
-		n.soon(func() { c.sh.finish(c, nil, ErrStopped) })
+		c.sh.Store(home)
+		n.soon(func() { home.finish(c, nil, ErrStopped) })
 		return c
 	}
 	if literal {
-		c.sh.post(c.sh.endpoint, c)
+		c.post(c)
 		return c
 	}
-	c.sh.post(c.sh.endpoint, resolving{c})
+	c.post(resolving{c})
 	n.env.Runner.Go(func() {
 		defer c.lookup.end(context.Canceled)
 		addrs, err := n.resolve(c.lookup, u.Host)
 		if err != nil {
-			c.sh.post(c.sh.endpoint, cancelCall{c, err})
+			c.post(cancelCall{c, err})
 			return
 		}
-		c.sh.post(c.sh.endpoint, resolved{c, addrs})
+		c.post(resolved{c, addrs})
 	})
 	return c
 }
@@ -226,6 +240,13 @@ func (e *endpoint) onCall(ctx ctxActor, c *Call) {
 		sh.finish(c, nil, errGroup)
 		return
 	}
+	if at := sh.node.shardOf(c.peer); at != sh {
+		// Its host had to be looked up. From Store on it belongs to the other.
+		sh.cancel(&c.deadline)
+		c.sh.Store(at)
+		at.post(at.endpoint, c)
+		return
+	}
 	pe := sh.lookupPeer(sh.now(), c.peer)
 	if pe == nil {
 		sh.finish(c, nil, fmt.Errorf("%w: all %d peers have something under way", ErrBusy, sh.limits.Peers))
@@ -233,8 +254,11 @@ func (e *endpoint) onCall(ctx ctxActor, c *Call) {
 	}
 	c.pe = pe
 	sh.peers.Pin(pe)
-	if c.deadline == 0 { // it is running already if the host has a name
+	switch { // it is running already if the host has a name
+	case c.until == 0:
 		e.armCall(c)
+	case c.deadline == 0:
+		c.deadline = sh.timers.Add(c.until, timer{sh.endpoint, expired{c}})
 	}
 	switch pe.Value.window.Acquire(c.params.NStart, sh.limits.Queue, turn{call: c}) {
 	case protocol.Admitted:
@@ -255,13 +279,13 @@ func (e *endpoint) armCall(c *Call) {
 			timeout = c.params.ExchangeLifetime()
 		}
 	}
-	c.expireIn(timeout)
+	e.sh.expireIn(c, timeout)
 }
 
-func (c *Call) expireIn(d time.Duration) {
-	c.sh.cancel(&c.deadline)
-	c.timeout = d
-	c.deadline = c.sh.after(d, c.sh.endpoint, expired{c})
+func (sh *shard) expireIn(c *Call, d time.Duration) {
+	sh.cancel(&c.deadline)
+	c.timeout, c.until = d, sh.in(d)
+	c.deadline = sh.timers.Add(c.until, timer{sh.endpoint, expired{c}})
 }
 
 // errNotStarted: a call from Config.Setup.
@@ -348,6 +372,10 @@ func (e *endpoint) onExpired(c *Call) { e.onCancel(cancelCall{c, timeoutAfter(c.
 // onCancel ends a call before its time.
 func (e *endpoint) onCancel(m cancelCall) {
 	c := m.call
+	if at := c.sh.Load(); at != e.sh { // it has moved on meanwhile
+		at.post(at.endpoint, m)
+		return
+	}
 	c.ending = true
 	switch {
 	case c.ended:
@@ -369,7 +397,7 @@ func (sh *shard) finish(c *Call, res *Response, err error) {
 	if c.ended {
 		return
 	}
-	if c.retarget(err) {
+	if sh.retarget(c, err) {
 		return
 	}
 	c.ended = true
@@ -378,7 +406,7 @@ func (sh *shard) finish(c *Call, res *Response, err error) {
 	}
 	sh.cancel(&c.deadline)
 	sh.giveBack(c)
-	c.node.dropCall(c)
+	last := c.node.dropCall(c)
 	if err != nil {
 		var ce *CodeError
 		if !errors.As(err, &ce) {
@@ -386,19 +414,22 @@ func (sh *shard) finish(c *Call, res *Response, err error) {
 		}
 	}
 	sh.callback(c, res, err)
-	sh.checkDrained()
+	if last {
+		sh.out.flush()
+		sh.post(sh.node.pid, noCalls{})
+	}
 }
 
 // retarget tries the next address of the host where the network said that this
 // one cannot be reached: a name often has one of each family, and the peer
 // listens on one only.
-func (c *Call) retarget(err error) bool {
+func (sh *shard) retarget(c *Call, err error) bool {
 	if len(c.others) == 0 || !errors.Is(err, ErrUnreachable) || c.ending {
 		return false
 	}
-	c.sh.giveBack(c)
+	sh.giveBack(c)
 	c.nextAddress()
-	c.sh.post(c.sh.endpoint, c)
+	sh.post(sh.endpoint, c)
 	return true
 }
 

@@ -35,6 +35,15 @@ type Config struct {
 	// SeparateAfter is how long a handler may think before a CON request gets
 	// an empty ACK; the response then comes separately. 0 = 100 ms.
 	SeparateAfter time.Duration
+	// Shards is the number of goroutines, each with a socket of its own for
+	// every address, that the node's peers are spread over by their addresses;
+	// 1 to 256, 0 = 1. More than one helps where a processor is saturated and
+	// others are idle; UDP sockets can have them on Linux only.
+	//
+	// Everything of a peer is at one shard. What is said to happen on the node's
+	// goroutine, Inline handlers and the callbacks of Go above all, then happens
+	// on that of the peer's shard, at the same time as on others.
+	Shards int
 	// Limits bound what strangers can make the node remember.
 	Limits Limits
 	// Env is the world of the node; nil = SystemEnv().
@@ -42,12 +51,14 @@ type Config struct {
 	// Log takes what the node has to say; nil = the Env's.
 	Log *slog.Logger
 	// Tap, where set, is called on the node's goroutine for every message that
-	// is received, sent, or dropped unparsed. It must be quick, and must not
-	// keep the message.
+	// is received, sent, or dropped unparsed, never twice at the same time. It
+	// must be quick, and must not keep the message.
 	Tap func(TapEvent)
 }
 
-// Limits bound a node's memory. Zero fields mean the default.
+// Limits bound a node's memory. Zero fields mean the default. With Config.Shards
+// every shard has its part, at least 1, of Peers, Exchanges, DedupBytes and
+// KeptBytes.
 type Limits struct {
 	// Peers is the number of peers remembered; 0 = 65,536. Beyond it the one
 	// that was silent longest is forgotten; where all have something under way,
@@ -93,6 +104,14 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
+// share returns the part that one of n shards has.
+func (l Limits) share(n int) Limits {
+	for _, v := range []*int{&l.Peers, &l.Exchanges, &l.DedupBytes, &l.KeptBytes} {
+		*v = max(*v/n, 1)
+	}
+	return l
+}
+
 // dedup sizes the tables of duplicates: so many requests that with answers of
 // ordinary length their bytes are the bound that is reached.
 func (l Limits) dedup(seed uint64) protocol.DedupConfig {
@@ -102,6 +121,8 @@ func (l Limits) dedup(seed uint64) protocol.DedupConfig {
 	}
 }
 
+const maxShards = 256
+
 // Validate reports what is wrong with the configuration, if anything.
 func (c Config) Validate() error {
 	if err := c.Params.Validate(); err != nil {
@@ -109,6 +130,9 @@ func (c Config) Validate() error {
 	}
 	if c.SeparateAfter < 0 {
 		return fmt.Errorf("actors: Config.SeparateAfter is %v; it must not be negative", c.SeparateAfter)
+	}
+	if c.Shards < 0 || c.Shards > maxShards {
+		return fmt.Errorf("actors: Config.Shards is %d; it must be 0 to %d", c.Shards, maxShards)
 	}
 	for _, f := range []struct {
 		name  string
@@ -134,7 +158,7 @@ func (c Config) Validate() error {
 }
 
 func openUDP(cfg *Config) (netio.Transport, error) {
-	return udp.Open(udp.Config{Addrs: cfg.Listen})
+	return udp.Open(udp.Config{Addrs: cfg.Listen, Shards: cfg.Shards})
 }
 
 // Direction says which way a tapped message went.

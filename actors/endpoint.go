@@ -48,8 +48,6 @@ func (e *endpoint) Receive(ctx actor.Context) {
 		e.sh.peers.Unpin(m.peer)
 	case stopNode:
 		e.onStop()
-	case quiet:
-		e.endCallsIfQuiet()
 	case stopNow:
 		e.onStopNow()
 	case *actor.Restarting:
@@ -77,13 +75,14 @@ func (e *endpoint) onBatch(ctx actor.Context, b *inbatch) {
 		}
 	}
 	for i, r := range e.touched {
-		calls := r.pending
-		r.pending = nil
+		pl := &r.sites[e.sh.index]
+		calls := pl.pending
+		pl.pending = nil
 		e.touched[i] = nil
-		if r.pid != nil {
-			e.sh.post(r.pid, calls)
+		if pl.pid != nil {
+			e.sh.post(pl.pid, calls)
 		} else {
-			e.sh.post(e.sh.node.resources, calls)
+			e.sh.post(e.sh.resources, calls)
 		}
 	}
 	e.touched = e.touched[:0]
@@ -249,11 +248,12 @@ func (e *endpoint) dispatch(ctx actor.Context, now netio.Instant, d *netio.Datag
 		NonConfirmable: in.msg.Type == codec.NON, Token: in.msg.Token,
 		Peer: d.Peer, Local: d.Local, Multicast: d.Multicast, route: route, node: sh.node,
 	}
-	if route.pending == nil {
-		route.pending = sh.takeCalls(route)
+	pl := &route.sites[sh.index]
+	if pl.pending == nil {
+		pl.pending = sh.takeCalls(route)
 		e.touched = append(e.touched, route)
 	}
-	route.pending.calls = append(route.pending.calls, in)
+	pl.pending.calls = append(pl.pending.calls, in)
 	return true
 }
 
@@ -482,6 +482,6 @@ func (e *endpoint) onRestarting() {
 	}
 	e.sh.slots, e.sh.free = nil, nil
 	for _, r := range e.touched {
-		r.pending = nil
+		r.sites[e.sh.index].pending = nil
 	}
 }

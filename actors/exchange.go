@@ -306,7 +306,7 @@ func (x *exchange) onAcknowledged() {
 	x.sh.unname(x.slot)
 	x.unexpect()
 	if c.req.Timeout == 0 {
-		c.expireIn(c.params.MaxTransmitWait())
+		x.sh.expireIn(c, c.params.MaxTransmitWait())
 	}
 }
 
@@ -396,9 +396,7 @@ func (sh *shard) served(s *slot) {
 	if answered {
 		in.free()
 	}
-	if sh.stopping && sh.serving == 0 {
-		sh.post(sh.endpoint, quiet{})
-	}
+	sh.checkQuiet()
 }
 
 // onStartCall sends a request for the first time.

@@ -22,7 +22,7 @@ func (x *exchange) answerGroup(in *incoming, m *codec.Message) {
 		sh.stats.unsent.Add(1)
 		return
 	}
-	if sh.delayed >= min(maxDelayed, max(sh.limits.Peers/4, 1)) {
+	if sh.delayed >= min(max(maxDelayed/len(sh.node.shards), 1), max(sh.limits.Peers/4, 1)) {
 		sh.stats.unsent.Add(1)
 		return
 	}

@@ -19,10 +19,13 @@ import (
 	"github.com/coap2/coap2/netio"
 )
 
-// onLoop runs f on the node's goroutine, after all that has been scheduled.
-func onLoop(n *Node, f func()) {
+// onLoop runs f on the node's goroutine, after all that has been scheduled: that
+// of the first shard.
+func onLoop(n *Node, f func()) { onShard(n.shard, f) }
+
+func onShard(sh *shard, f func()) {
 	done := make(chan struct{})
-	n.loop.Schedule(func() { f(); close(done) })
+	sh.loop.Schedule(func() { f(); close(done) })
 	<-done
 }
 
@@ -89,7 +92,7 @@ func TestRetransmissionTimerThatTheAckOvertook(t *testing.T) {
 // What readers post while the node is busy is bounded.
 func TestDatagramsThatWaitForTheNodeAreBounded(t *testing.T) {
 	n := startNode(t, Config{})
-	require.Eventually(t, n.loop.enter, 30*time.Second, time.Millisecond)
+	require.Eventually(t, n.shard.loop.enter, 30*time.Second, time.Millisecond)
 	batch := make([]netio.Datagram, 64)
 	for i := range batch {
 		batch[i] = netio.Datagram{Data: []byte{0x70, 0, 0, 1}, Peer: netio.Peer{Addr: netip.MustParseAddrPort("127.0.0.1:9")}}
@@ -97,7 +100,7 @@ func TestDatagramsThatWaitForTheNodeAreBounded(t *testing.T) {
 	for range 2000 {
 		n.shard.receive(batch)
 	}
-	n.loop.leave()
+	n.shard.loop.leave()
 	s := n.Stats()
 	require.EqualValues(t, 2000*64, s.Received+s.Dropped["overload"])
 	require.Less(t, s.Received, uint64(40000))

@@ -96,7 +96,7 @@ func (s *siege) round(n, honest int, d time.Duration) {
 	for range honest {
 		s.start()
 	}
-	s.settle(s.cli)
+	settle(s.cli)
 	for _, g := range s.cliEnd.take(outbox{}).grams {
 		at := s.rng.IntN(len(s.batch) + 1)
 		s.tap(s.cliEnd, &g)
@@ -112,7 +112,7 @@ func (s *siege) round(n, honest int, d time.Duration) {
 
 func (s *siege) push(ds []netio.Datagram) {
 	s.srvEnd.recv.Datagrams(ds)
-	s.settle(s.srv)
+	settle(s.srv)
 }
 
 // check is called now and then.
@@ -149,15 +149,18 @@ func (s *siege) run(total int, lasts time.Duration) (heaps []uint64) {
 
 // handled reports whether no handler has anything to do, but for the slow.
 func (s *siege) handled() (done bool) {
-	onLoop(s.srv, func() {
-		slow := 0
-		for _, x := range s.srv.shard.slots {
-			if x.in != nil && x.in.route.pattern == "/slow" {
-				slow++
+	done = true
+	for _, sh := range s.srv.shards {
+		onShard(sh, func() {
+			slow := 0
+			for _, x := range sh.slots {
+				if x.in != nil && x.in.route.pattern == "/slow" {
+					slow++
+				}
 			}
-		}
-		done = s.srv.shard.serving <= s.srv.shard.unacked.n+slow
-	})
+			done = done && sh.serving <= sh.unacked.n+slow
+		})
+	}
 	return done
 }
 

@@ -45,7 +45,7 @@ func (sh *shard) receive(ds []netio.Datagram) {
 		n += len(ds[i].Data)
 	}
 	cost := int64(n + datagramCost*len(ds))
-	if sh.waiting.Add(cost) > maxWaiting {
+	if sh.waiting.Add(cost) > maxWaiting/int64(len(sh.node.shards)) {
 		sh.waiting.Add(-cost)
 		sh.stats.overload.Add(uint64(len(ds)))
 		return
@@ -252,8 +252,8 @@ type (
 		peer   *peerEntry
 		nstart int
 	}
-	// handlerReturned: a handler on a goroutine has returned.
-	handlerReturned struct{ panicked any }
+	// handlerPanicked: a handler on a goroutine has.
+	handlerPanicked struct{ reason any }
 	// callBatch holds the calls of one datagram batch for one resource.
 	callBatch struct {
 		route *Route
@@ -264,7 +264,6 @@ type (
 	// stopNode begins the end, stopNow hastens it.
 	stopNode struct{}
 	stopNow  struct{}
-	drained  struct{}
 	// transportDown, transportClosed: news of the socket.
 	transportDown struct {
 		incarnation int
@@ -273,8 +272,12 @@ type (
 	transportClosed struct{}
 	// reopen: the back-off of a dead socket has passed.
 	reopen struct{}
-	// quiet: a stopping node serves nothing any more.
+	// quiet: a shard of a stopping node serves nothing any more.
 	quiet struct{}
+	// noCalls: a stopping node makes no calls any more.
+	noCalls struct{}
+	// yourTurn: the longest waiting call of a resource may run its handler.
+	yourTurn struct{}
 )
 
 type timerKind uint8

@@ -29,11 +29,13 @@ type Node struct {
 
 	exchangeLifetime, nonLifetime, separateAfter time.Duration
 
-	loop      loop
-	shard     *shard
+	shards    []*shard
+	shard     *shard // the first: home of the node's own actors
 	router    atomic.Pointer[router]
 	inlineCtx *taskContext
 	open      func() (netio.Transport, error)
+	transport atomic.Pointer[netio.Transport] // nil while the socket is down
+	tapMu     sync.Mutex                      // Config.Tap is called by one shard at a time
 
 	mu         sync.Mutex
 	middleware []Middleware
@@ -44,9 +46,8 @@ type Node struct {
 	counted    netio.Transport // the last one; its drops come on top of
 	dropped    uint64          // those of all before it
 
-	// The rest belongs to the node's goroutine.
+	// The rest belongs to the goroutine of the first shard.
 	pid         *actor.PID
-	resources   *actor.PID
 	opened      netio.Transport // opened by Start, not yet taken by its actor
 	openedAt    netio.Instant
 	incarnation int
@@ -54,7 +55,7 @@ type Node struct {
 	end    sync.Once
 	done   []Signal // of those that wait for the end; guarded by mu
 	gone   bool     // it has ended; guarded by mu
-	detach func()
+	detach []func()
 }
 
 // Start opens the transport and begins to serve. It returns when the node can
@@ -89,8 +90,10 @@ func Start(cfg Config) (*Node, error) {
 		}
 		n.open = n.openAgain
 	}
-	n.shard = newShard(n)
-	n.loop.idle = n.shard.idle
+	for i := range max(cfg.Shards, 1) {
+		n.shards = append(n.shards, newShard(n, i))
+	}
+	n.shard = n.shards[0]
 	r, err := (&router{}).with(n.coreRoute())
 	if err != nil {
 		return nil, err
@@ -104,7 +107,11 @@ func Start(cfg Config) (*Node, error) {
 	if n.opened, err = n.open(); err != nil {
 		return nil, fmt.Errorf("actors: opening the transport: %w", err)
 	}
-	n.loop.wake, n.detach = env.Runner.Attach(n.loop.drain)
+	for _, sh := range n.shards {
+		var stop func()
+		sh.loop.wake, stop = env.Runner.Attach(sh.loop.drain)
+		n.detach = append(n.detach, stop)
+	}
 	if err := n.spawn(); err != nil {
 		return nil, err
 	}
@@ -130,29 +137,38 @@ func (n *Node) openAgain() (netio.Transport, error) {
 // spawn starts the actors, on the caller's goroutine: when it returns they are
 // there.
 func (n *Node) spawn() error {
-	n.loop.enter()
+	n.shard.loop.enter()
 	_, err := n.env.System.Root.SpawnNamed(n.rootProps(), n.id)
-	n.loop.leave()
+	n.shard.loop.leave()
 	if err != nil {
 		_ = n.opened.Close()
-		n.detach()
+		n.leave()
 		return fmt.Errorf("actors: starting the node: %w", err)
 	}
 	return nil
 }
 
-// setTransport tells the shard and the node's users about the socket; nil while
+// leave gives the run queues' goroutines back.
+func (n *Node) leave() {
+	for _, stop := range n.detach {
+		stop()
+	}
+}
+
+// setTransport tells the shards and the node's users about the socket; nil while
 // there is none.
 func (n *Node) setTransport(t netio.Transport) {
-	n.shard.out.transport = t
-	if t != nil {
-		local := t.Local()
-		n.mu.Lock()
-		n.local = local
-		n.dropped += dropped(n.counted)
-		n.counted = t
-		n.mu.Unlock()
+	if t == nil {
+		n.transport.Store(nil)
+		return
 	}
+	n.transport.Store(&t)
+	local := t.Local()
+	n.mu.Lock()
+	n.local = local
+	n.dropped += dropped(n.counted)
+	n.counted = t
+	n.mu.Unlock()
 }
 
 // Name returns the node's name, "" if it has none.
@@ -235,7 +251,7 @@ func (n *Node) Handle(pattern string, res Resource) (*Route, error) {
 
 func (n *Node) newRoute(pattern string, segments []string, res Resource) *Route {
 	n.seq++
-	route := &Route{node: n, pattern: pattern, segments: segments, resource: res, seq: n.seq}
+	route := &Route{node: n, pattern: pattern, segments: segments, resource: res, seq: n.seq, sites: make([]site, len(n.shards))}
 	n.wrap(route)
 	return route
 }
@@ -244,8 +260,10 @@ func (n *Node) removeRoute(route *Route) {
 	n.mu.Lock()
 	n.router.Store(n.router.Load().without(route))
 	n.mu.Unlock()
-	if n.resources != nil { // else nothing has been spawned yet
-		n.shard.post(n.resources, removed{route})
+	for _, sh := range n.shards {
+		if sh.resources != nil { // else nothing has been spawned yet
+			sh.post(sh.resources, removed{route})
+		}
 	}
 }
 
@@ -258,7 +276,6 @@ func (n *Node) addCall(c *Call) bool {
 		return false
 	}
 	c.listed = true
-	n.shard.open.Add(1)
 	if c.next = n.calls; c.next != nil {
 		c.next.prev = c
 	}
@@ -266,14 +283,15 @@ func (n *Node) addCall(c *Call) bool {
 	return true
 }
 
-func (n *Node) dropCall(c *Call) {
+// dropCall takes a call off the list. It reports whether a node that stops has
+// been waiting for just this.
+func (n *Node) dropCall(c *Call) (last bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if !c.listed {
-		return
+		return false
 	}
 	c.listed = false
-	n.shard.open.Add(-1)
 	if c.prev != nil {
 		c.prev.next = c.next
 	} else {
@@ -283,6 +301,7 @@ func (n *Node) dropCall(c *Call) {
 		c.next.prev = c.prev
 	}
 	c.prev, c.next = nil, nil
+	return n.stopped && !n.gone && n.calls == nil
 }
 
 func (n *Node) openCalls() []*Call {
@@ -296,13 +315,13 @@ func (n *Node) openCalls() []*Call {
 	return cs
 }
 
-// soon runs f on the node's goroutine, or here where the node has ended.
+// soon runs f on the first shard's goroutine, or here where the node has ended.
 func (n *Node) soon(f func()) {
 	n.mu.Lock()
 	gone := n.gone
 	if !gone {
 		// Under the lock: what is scheduled before ended is still run.
-		n.loop.Schedule(f)
+		n.shard.loop.Schedule(f)
 	}
 	n.mu.Unlock()
 	if gone {
@@ -339,16 +358,17 @@ func (n *Node) Stop(ctx context.Context) error {
 			err = fmt.Errorf("actors: Stop: what was open has been cut off: %w", err)
 		}
 	}
-	n.end.Do(n.detach)
+	n.end.Do(n.leave)
 	return err
 }
 
-// ended is called on the node's goroutine when its last actor has stopped.
+// ended is called on the first shard's goroutine when its last actor has
+// stopped.
 func (n *Node) ended() {
-	if n.shard.clockTimer != nil {
-		n.shard.clockTimer.Stop()
+	n.shard.disarm()
+	for _, sh := range n.shards[1:] {
+		sh.loop.Schedule(sh.disarm)
 	}
-	n.shard.armed = 1 // no timer is armed any more
 	n.inlineCtx.end(ErrStopped)
 	n.mu.Lock()
 	n.stopped, n.gone = true, true
@@ -357,7 +377,11 @@ func (n *Node) ended() {
 	n.mu.Unlock()
 	// None is open unless the node itself has failed.
 	for _, c := range n.openCalls() {
-		n.shard.finish(c, nil, ErrStopped)
+		if sh := c.sh.Load(); sh == n.shard {
+			sh.finish(c, nil, ErrStopped)
+		} else {
+			sh.loop.Schedule(func() { sh.finish(c, nil, ErrStopped) })
+		}
 	}
 	for _, s := range done {
 		s.Set()
@@ -366,7 +390,10 @@ func (n *Node) ended() {
 
 // Stats returns the node's counters.
 func (n *Node) Stats() Stats {
-	s := n.shard.stats.read()
+	s := Stats{Dropped: map[string]uint64{}}
+	for _, sh := range n.shards {
+		sh.stats.add(&s)
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	s.SystemDrops = n.dropped + dropped(n.counted)

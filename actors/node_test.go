@@ -199,7 +199,7 @@ func TestExchangeThatFailsGivesItsCallerAnError(t *testing.T) {
 	got := make(chan error, 1)
 	cli.Go(Request{URI: srv.URI("/x"), Params: protocol.Params{NStart: 2}}, func(_ *Response, err error) { got <- err })
 	// A message that no exchange can take makes it panic.
-	cli.loop.Schedule(func() {
+	cli.shard.loop.Schedule(func() {
 		for _, s := range cli.shard.slots {
 			if s.call != nil {
 				cli.shard.post(s.pid, (*incoming)(nil))
@@ -211,7 +211,7 @@ func TestExchangeThatFailsGivesItsCallerAnError(t *testing.T) {
 	waiting := make(chan error, 1)
 	cli.Go(Request{URI: srv.URI("/x"), Params: protocol.Params{NStart: 2}}, func(_ *Response, err error) { waiting <- err })
 	require.Eventually(t, func() bool { return srv.Stats().Requests == 2 }, 30*time.Second, time.Millisecond)
-	srv.loop.Schedule(func() {
+	srv.shard.loop.Schedule(func() {
 		for _, s := range srv.shard.slots {
 			if s.in != nil {
 				srv.shard.post(s.pid, (*incoming)(nil))

@@ -1,17 +1,18 @@
 package actors
 
 import (
+	"strconv"
+
 	"github.com/asynkron/protoactor-go/actor"
 )
 
 // nodeActor is the root of a node's supervision tree.
 type nodeActor struct {
 	node      *Node
-	endpoint  *actor.PID
-	resources *actor.PID
 	transport *actor.PID
 	sup       actor.Supervisor
 	failures  int
+	quiet     int // shards of a stopping node that serve nothing any more
 	closing   bool
 }
 
@@ -21,11 +22,14 @@ func (a *nodeActor) Receive(ctx actor.Context) {
 	case *actor.Started:
 		a.onStarted(ctx)
 	case stopNode:
-		a.node.shard.post(a.endpoint, stopNode{})
+		a.tellEndpoints(stopNode{})
 	case stopNow:
-		a.node.shard.post(a.endpoint, stopNow{})
-	case drained:
-		a.onDrained()
+		a.tellEndpoints(stopNow{})
+		a.endCalls()
+	case quiet:
+		a.onQuiet()
+	case noCalls:
+		a.checkDrained()
 	case transportClosed:
 		ctx.Stop(ctx.Self())
 	case reopen:
@@ -40,11 +44,15 @@ func (a *nodeActor) Receive(ctx actor.Context) {
 func (a *nodeActor) onStarted(ctx actor.Context) {
 	n := a.node
 	n.pid = ctx.Self()
-	n.shard.exchange = n.exchangeProps()
-	a.resources = mustSpawn(ctx, n.resourcesProps(), "resources")
-	n.resources = a.resources
-	a.endpoint = mustSpawn(ctx, n.endpointProps(), "endpoint")
-	n.shard.endpoint = a.endpoint
+	for _, sh := range n.shards {
+		name := ""
+		if sh.index > 0 {
+			name = strconv.Itoa(sh.index)
+		}
+		sh.exchange = sh.exchangeProps()
+		sh.resources = mustSpawn(ctx, sh.resourcesProps(), "resources"+name)
+		sh.endpoint = mustSpawn(ctx, sh.endpointProps(), "endpoint"+name)
+	}
 	a.transport = mustSpawn(ctx, n.transportProps(), "transport")
 }
 
@@ -57,20 +65,8 @@ func mustSpawn(ctx actor.Context, p *actor.Props, name string) *actor.PID {
 	return pid
 }
 
-// onDrained: nothing is open any more; the socket goes, then the actors.
-func (a *nodeActor) onDrained() {
-	if a.closing {
-		return
-	}
-	a.closing = true
-	if a.sup != nil {
-		a.sup.ResumeChildren(a.transport) // it may be waiting for its back-off
-	}
-	a.node.shard.post(a.transport, stopNode{})
-}
-
-// HandleFailure implements actor.SupervisorStrategy. The endpoint and the
-// supervisor of resources start again at once; their state is in the node. A
+// HandleFailure implements actor.SupervisorStrategy. An endpoint and a
+// supervisor of resources start again at once; their state is in the shard. A
 // dead socket is opened again after a while.
 func (a *nodeActor) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, child *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
 	n := a.node

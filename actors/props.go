@@ -1,48 +1,57 @@
 package actors
 
-import "github.com/asynkron/protoactor-go/actor"
+import (
+	"strconv"
 
-// All Props are made here: every actor of a node runs on the node's dispatcher
-// with our own mailbox, and fails to its parent.
+	"github.com/asynkron/protoactor-go/actor"
+)
 
-// props makes the Props of an actor of node n. path is for Env.Tap only.
-func (n *Node) props(path string, producer actor.Producer) *actor.Props {
+// All Props are made here: every actor of a node runs on the dispatcher of its
+// shard with our own mailbox, and fails to its parent.
+
+// props makes the Props of an actor of a shard. path is for Env.Tap only.
+func (sh *shard) props(path string, producer actor.Producer) *actor.Props {
 	return actor.PropsFromProducer(producer,
-		actor.WithDispatcher(&n.loop),
-		actor.WithMailbox(func() actor.Mailbox { return newMailbox(n.mailboxTap(path)) }),
+		actor.WithDispatcher(&sh.loop),
+		actor.WithMailbox(func() actor.Mailbox { return newMailbox(sh.mailboxTap(path)) }),
 	)
 }
 
-func (n *Node) mailboxTap(path string) func(any) {
-	tap := n.env.Tap
+func (sh *shard) mailboxTap(path string) func(any) {
+	tap := sh.env.Tap
 	if tap == nil {
 		return nil
 	}
-	path = n.id + "/" + path
+	if sh.index > 0 {
+		path = "shard" + strconv.Itoa(sh.index) + "/" + path
+	}
+	path = sh.node.id + "/" + path
 	return func(msg any) { tap(path, msg) }
 }
 
+func (sh *shard) endpointProps() *actor.Props {
+	return sh.props("endpoint", func() actor.Actor { return &endpoint{sh: sh} })
+}
+
+func (sh *shard) exchangeProps() *actor.Props {
+	return sh.props("exchange", func() actor.Actor { return &exchange{sh: sh} })
+}
+
+func (sh *shard) resourcesProps() *actor.Props {
+	return sh.props("resources", func() actor.Actor { return &resources{sh: sh} })
+}
+
+func (sh *shard) resourceProps(r *Route) *actor.Props {
+	return sh.props("resource "+r.pattern, func() actor.Actor { return &resource{sh: sh, route: r, site: &r.sites[sh.index]} })
+}
+
+// The node itself and its transport live on the first shard.
+
 func (n *Node) rootProps() *actor.Props {
-	return n.props("node", func() actor.Actor { return &nodeActor{node: n} }).
+	return n.shard.props("node", func() actor.Actor { return &nodeActor{node: n} }).
 		Configure(actor.WithGuardian(n.env.roots))
 }
 
-func (n *Node) endpointProps() *actor.Props {
-	return n.props("endpoint", func() actor.Actor { return &endpoint{sh: n.shard} })
-}
-
-func (n *Node) exchangeProps() *actor.Props {
-	return n.props("exchange", func() actor.Actor { return &exchange{sh: n.shard} })
-}
-
-func (n *Node) resourcesProps() *actor.Props {
-	return n.props("resources", func() actor.Actor { return &resources{node: n} })
-}
-
-func (n *Node) resourceProps(r *Route) *actor.Props {
-	return n.props("resource "+r.pattern, func() actor.Actor { return &resource{node: n, route: r} })
-}
-
 func (n *Node) transportProps() *actor.Props {
-	return n.props("transport", func() actor.Actor { return &transportActor{node: n} })
+	return n.shard.props("transport", func() actor.Actor { return &transportActor{node: n} })
 }

@@ -11,12 +11,14 @@ import (
 	"github.com/coap2/coap2/codec"
 )
 
-// resource is the actor of one route: it runs the handlers, on the node's
-// goroutine or on others, and fails when one panics, so that its supervisor
-// decides what becomes of it. What must survive its restarts is in the Route.
+// resource is the actor of one route at one shard: it runs the handlers, on the
+// shard's goroutine or on others, and fails when one panics, so that its
+// supervisor decides what becomes of it. What must survive its restarts is in
+// the Route.
 type resource struct {
-	node  *Node
+	sh    *shard
 	route *Route
+	site  *site
 	self  *actor.PID
 	// panics of the message being handled; raised when it is done with, so that
 	// no call of a batch is lost to another's panic
@@ -45,8 +47,10 @@ func (r *resource) Receive(ctx actor.Context) {
 		r.onCalls(m)
 	case *incoming:
 		r.serve(m)
-	case handlerReturned:
-		r.onHandlerReturned(m)
+	case yourTurn:
+		r.onTurn()
+	case handlerPanicked:
+		r.panics = append(r.panics, m.reason)
 	case *actor.Started:
 		r.onStarted(ctx)
 	case *actor.Stopping:
@@ -61,8 +65,8 @@ func (r *resource) Receive(ctx actor.Context) {
 
 func (r *resource) onStarted(ctx actor.Context) {
 	r.self = ctx.Self()
-	reason := r.route.failure
-	r.route.failure = nil
+	reason := r.site.failure
+	r.site.failure = nil
 	if reason == nil || r.route.resource.OnRestart == nil || r.route.failed.Load() {
 		return
 	}
@@ -79,7 +83,7 @@ func (r *resource) onCalls(b *callBatch) {
 		b.calls[i] = nil
 		r.serve(in)
 	}
-	r.node.shard.putCalls(b)
+	r.sh.putCalls(b)
 }
 
 // serve runs the handler of a call, here or on a goroutine, or lets it wait.
@@ -97,23 +101,22 @@ func (r *resource) serve(in *incoming) {
 	}
 	if route.resource.Inline {
 		in.sh.stats.requests.Add(1)
-		res, err := r.invoke(r.node.inlineCtx, in)
+		res, err := r.invoke(r.sh.node.inlineCtx, in)
 		r.answer(in, res, err)
 		return
 	}
-	if route.running < or(route.resource.Concurrency, defaultConcurrency) {
+	switch route.gate.enter(ticket{r.site, r.self}, or(route.resource.Concurrency, defaultConcurrency), or(route.resource.Backlog, defaultBacklog)) {
+	case gateRun:
 		in.sh.stats.requests.Add(1)
 		in.sh.armHandler(in, route.resource.Separate)
 		r.run(in)
-		return
-	}
-	if len(route.backlog) >= or(route.resource.Backlog, defaultBacklog) {
+	case gateWait:
+		in.sh.stats.requests.Add(1)
+		in.sh.armHandler(in, route.resource.Separate)
+		r.site.backlog = append(r.site.backlog, in)
+	case gateRefuse:
 		r.shed(in, "too many requests wait for this resource")
-		return
 	}
-	in.sh.stats.requests.Add(1)
-	in.sh.armHandler(in, route.resource.Separate)
-	route.backlog = append(route.backlog, in)
 }
 
 func or(v, def int) int {
@@ -143,54 +146,61 @@ func (sh *shard) armHandler(in *incoming, separate bool) {
 
 // run starts the handler on a goroutine of its own.
 func (r *resource) run(in *incoming) {
-	r.route.running++
-	self, node := r.self, r.node
+	self, env, route := r.self, r.sh.env, r.route
 	// The exchange may give up and forget the message meanwhile, so what is
 	// needed afterwards is taken now.
 	exchange, ctx := in.slot.pid, in.ctx
-	node.env.Runner.Go(func() {
+	env.Runner.Go(func() {
 		// Deferred, and with a panic as the presumption, because a handler can
 		// also end its goroutine: testing.T.FailNow does.
 		panicked := any(errPanic)
 		in.err = errPanic
 		defer func() {
-			root := node.env.System.Root
+			root := env.System.Root
 			root.Send(exchange, in)
-			root.Send(self, handlerReturned{panicked})
+			if panicked != nil { // before the next turn
+				root.Send(self, handlerPanicked{panicked})
+			}
+			if next, ok := route.gate.leave(); ok {
+				root.Send(next.pid, yourTurn{})
+			}
 			ctx.end(context.Canceled)
 		}()
-		in.res, panicked, in.err = call(ctx, r.route, in)
+		in.res, panicked, in.err = call(ctx, route, in)
 	})
 }
 
-// onHandlerReturned lets the next call begin.
-func (r *resource) onHandlerReturned(m handlerReturned) {
-	route := r.route
-	route.running--
-	for len(route.backlog) > 0 && route.running < or(route.resource.Concurrency, defaultConcurrency) {
-		in := route.backlog[0]
-		route.backlog[0] = nil
-		route.backlog = route.backlog[1:]
-		if in.gen != in.slot.gen { // its peer has given up
-			in.free()
-			continue
-		}
-		if route.failed.Load() {
-			r.answer(in, nil, &CodeError{Code: codec.ServiceUnavailable, Diagnostic: "the resource has failed"})
-			continue
-		}
-		r.run(in)
+// onTurn runs the handler of the call that has waited longest. Where it does not
+// need one any more, the turn goes on.
+func (r *resource) onTurn() {
+	if !r.route.gate.accept(r.site) {
+		return
 	}
-	if m.panicked != nil {
-		r.panics = append(r.panics, m.panicked)
+	in := r.site.backlog[0]
+	r.site.backlog[0] = nil
+	r.site.backlog = r.site.backlog[1:]
+	switch {
+	case in.gen != in.slot.gen: // its peer has given up
+		in.free()
+	case r.route.failed.Load():
+		r.answer(in, nil, &CodeError{Code: codec.ServiceUnavailable, Diagnostic: "the resource has failed"})
+	default:
+		r.run(in)
+		return
+	}
+	if next, ok := r.route.gate.leave(); ok {
+		r.sh.post(next.pid, yourTurn{})
 	}
 }
 
-// onStopping: the resource has been removed. What waits for a handler would wait
-// for ever, because nobody is left to tell that one has returned.
+// onStopping: the resource has been removed. What waits for a turn here would
+// wait for ever, because nobody is left to take it.
 func (r *resource) onStopping() {
-	waiting := r.route.backlog
-	r.route.backlog = nil
+	waiting := r.site.backlog
+	r.site.backlog = nil
+	for _, next := range r.route.gate.withdraw(r.site) {
+		r.sh.post(next.pid, yourTurn{})
+	}
 	for _, in := range waiting {
 		r.answer(in, nil, &CodeError{Code: codec.NotFound, Diagnostic: "the resource has been removed"})
 	}
@@ -212,7 +222,7 @@ var errPanic = errors.New("handler panicked")
 func call(ctx context.Context, route *Route, in *incoming) (res *Response, panicked any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			route.node.shard.stats.panics.Add(1)
+			in.sh.stats.panics.Add(1)
 			route.node.log.Error("actors: a handler panicked", "resource", route.pattern, "panic", p, "stack", string(debug.Stack()))
 			res, panicked, err = nil, p, errPanic
 		}

@@ -11,12 +11,10 @@ import (
 	"github.com/coap2/coap2/netio"
 )
 
-// resources is the supervisor of the resource actors. It spawns each when its
-// first request comes, and decides what becomes of one that fails.
-type resources struct {
-	node     *Node
-	failures map[*Route][]netio.Instant
-}
+// resources is the supervisor of the resource actors of a shard. It spawns each
+// when its first request comes there, and decides what becomes of one that
+// fails.
+type resources struct{ sh *shard }
 
 // A resource that fails more than maxFailures times within failureWindow stops.
 const (
@@ -30,8 +28,8 @@ func (r *resources) Receive(ctx actor.Context) {
 	case *callBatch:
 		r.onFirstCalls(ctx, m)
 	case *actor.Restarting:
-		for _, route := range r.node.router.Load().routes {
-			route.pid = nil // its actor is being stopped with this one
+		for _, route := range r.sh.node.router.Load().routes {
+			route.sites[r.sh.index].pid = nil // its actor is being stopped with this one
 		}
 	case removed:
 		r.onRemoved(ctx, m.route)
@@ -41,21 +39,22 @@ func (r *resources) Receive(ctx actor.Context) {
 // onFirstCalls spawns the actor of a route and hands it its first calls.
 func (r *resources) onFirstCalls(ctx actor.Context, b *callBatch) {
 	route := b.route
-	if route.gone {
+	site := &route.sites[r.sh.index]
+	if site.gone {
 		// It has been removed since these calls were on their way here. Its
 		// actor, if it has one, is stopping and would lose them.
 		r.refuse(b, &CodeError{Code: codec.NotFound, Diagnostic: "the resource has been removed"})
 		return
 	}
-	if route.pid == nil {
-		pid, err := ctx.SpawnNamed(r.node.resourceProps(route), "r"+strconv.FormatUint(route.seq, 10))
+	if site.pid == nil {
+		pid, err := ctx.SpawnNamed(r.sh.resourceProps(route), "r"+strconv.FormatUint(route.seq, 10))
 		if err != nil {
 			r.refuse(b, fmt.Errorf("the resource could not be started: %w", err))
 			return
 		}
-		route.pid = pid
+		site.pid = pid
 	}
-	r.node.shard.post(route.pid, b)
+	r.sh.post(site.pid, b)
 }
 
 // refuse answers calls for which there is no resource.
@@ -66,14 +65,14 @@ func (r *resources) refuse(b *callBatch, err error) {
 		in.unasked, in.err = true, err
 		in.sh.post(in.slot.pid, in)
 	}
-	r.node.shard.putCalls(b)
+	r.sh.putCalls(b)
 }
 
 func (r *resources) onRemoved(ctx actor.Context, route *Route) {
-	delete(r.failures, route)
-	route.gone = true
-	if route.pid != nil {
-		ctx.Poison(route.pid) // after what it has still to answer
+	site := &route.sites[r.sh.index]
+	site.gone = true
+	if site.pid != nil {
+		ctx.Poison(site.pid) // after what it has still to answer
 	}
 }
 
@@ -84,7 +83,7 @@ func (r *resources) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, ch
 	if route := r.routeOf(child); route != nil {
 		r.count(route, reason)
 	} else {
-		r.node.log.Error("actors: a resource failed", "actor", child.Id, "reason", reason)
+		r.sh.node.log.Error("actors: a resource failed", "actor", child.Id, "reason", reason)
 	}
 	sup.RestartChildren(child)
 }
@@ -93,16 +92,14 @@ func (r *resources) count(route *Route, reason any) {
 	n := 1
 	if p, ok := reason.(*handlerPanic); ok {
 		n = len(p.reasons)
-		route.failure = p.reasons[n-1]
-	} else {
-		route.failure = reason
+		reason = p.reasons[n-1]
 	}
-	now := r.node.env.Clock.Now()
-	if r.failures == nil {
-		r.failures = map[*Route][]netio.Instant{}
-	}
-	recent := r.failures[route][:0:0]
-	for _, t := range r.failures[route] {
+	route.sites[r.sh.index].failure = reason
+	now := r.sh.now()
+	route.mu.Lock()
+	defer route.mu.Unlock()
+	var recent []netio.Instant
+	for _, t := range route.failures {
 		if now.Sub(t) < failureWindow {
 			recent = append(recent, t)
 		}
@@ -110,16 +107,16 @@ func (r *resources) count(route *Route, reason any) {
 	for range min(n, maxFailures+1) {
 		recent = append(recent, now)
 	}
-	r.failures[route] = recent
+	route.failures = recent
 	if len(recent) > maxFailures && !route.failed.Swap(true) {
-		r.node.log.Error("actors: a resource failed too often and is stopped; it answers 5.03 from now on",
+		r.sh.node.log.Error("actors: a resource failed too often and is stopped; it answers 5.03 from now on",
 			"resource", route.pattern, "failures", len(recent), "within", failureWindow, "reason", reason)
 	}
 }
 
 func (r *resources) routeOf(pid *actor.PID) *Route {
-	for _, route := range r.node.router.Load().routes {
-		if route.pid != nil && route.pid.Id == pid.Id {
+	for _, route := range r.sh.node.router.Load().routes {
+		if p := route.sites[r.sh.index].pid; p != nil && p.Id == pid.Id {
 			return route
 		}
 	}

@@ -3,11 +3,13 @@ package actors
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/coap2/coap2/codec"
+	"github.com/coap2/coap2/netio"
 )
 
 // Resource says what a path offers and how it is served. A method whose handler
@@ -24,7 +26,8 @@ type Resource struct {
 	Hidden bool
 	// Inline runs the handlers on the node's goroutine: fastest, but they must
 	// not block, and a slow one stalls the whole node. Blocking calls of the
-	// node return ErrInline in them.
+	// node return ErrInline in them. A node with Config.Shards has a goroutine
+	// for each: handlers run at the same time there.
 	Inline bool
 	// Conditional says that the handlers evaluate If-Match and If-None-Match
 	// themselves. Both are critical (RFC 7252 §5.10.8), so a request that has one
@@ -33,16 +36,19 @@ type Resource struct {
 	// Multicast lets the resource answer requests that came to a group.
 	Multicast bool
 	// Concurrency is how many handlers of the resource run at the same time
-	// where it is not Inline; 0 = 64, 1 = one after the other.
+	// where it is not Inline, on all shards of the node together; 0 = 64, 1 =
+	// one after the other.
 	Concurrency int
-	// Backlog is how many requests wait for a handler beyond Concurrency;
-	// 0 = 256, negative = none. Beyond it requests are answered 5.03.
+	// Backlog is how many requests wait for a handler beyond Concurrency, at all
+	// shards together; 0 = 256, negative = none. Beyond it requests are answered
+	// 5.03.
 	Backlog int
 	// Attributes are the link's attributes in /.well-known/core: rt, if, ct, …
 	Attributes []codec.Attr
 	// OnRestart, where set, is called on the node's goroutine when the resource
 	// starts again after a handler panicked, with what it panicked with. It
-	// must not block.
+	// must not block. Handlers that other goroutines run at that time, those of
+	// other shards too, go on.
 	OnRestart func(reason any)
 }
 
@@ -77,15 +83,23 @@ type Route struct {
 	handlers atomic.Pointer[[8]Handler] // with middleware
 	seq      uint64                     // order of registration
 
-	// The rest belongs to the node's goroutine.
+	sites []site // by shard
+	gate  gate
+
+	failed   atomic.Bool
+	mu       sync.Mutex
+	failures []netio.Instant // the recent ones, at all shards; guarded by mu
+}
+
+// site is what a resource has at one shard. But for turns it belongs to that
+// shard's goroutine.
+type site struct {
 	pid     *actor.PID  // nil until its first request
 	pending *callBatch  // calls of the datagram batch being read
-	running int         // handlers on goroutines
-	backlog []*incoming // calls that wait for one to return
+	backlog []*incoming // calls that wait for a turn, as many as it has tickets and turns
 	failure any         // what it panicked with, until it has started again
-	gone    bool        // it has been removed
-
-	failed atomic.Bool
+	gone    bool        // the resource has been removed
+	turns   int         // on their way here; guarded by Route.gate
 }
 
 // has reports whether the resource has a method.
@@ -106,7 +120,7 @@ func (r *Route) Failed() bool { return r.failed.Load() }
 func (r *Route) Remove() { r.node.removeRoute(r) }
 
 // router is the immutable tree of a node's routes. It is replaced, never
-// changed, so that the node's goroutine reads it without a lock.
+// changed, so that the node's goroutines read it without a lock.
 type router struct {
 	root   *routeNode
 	routes []*Route // in order of registration

@@ -19,20 +19,22 @@ import (
 // maxDatagram is the most that a UDP datagram over IPv4 holds.
 const maxDatagram = 65507
 
-// shard is the plain state that a node's goroutine keeps for one transport: the
-// machines of the message layer, the pool of exchanges, and what waits to be
-// sent. Its endpoint and its exchanges are actors that share it; as all of them
-// run on that goroutine it needs no lock, and as it is no actor it outlives
-// their restarts.
+// shard is the plain state that a goroutine of a node keeps for its part of the
+// peers, all of them by default: the machines of the message layer, the pool of
+// exchanges, and what waits to be sent. Its endpoint and its exchanges are
+// actors that share it; as all of them run on that goroutine it needs no lock,
+// and as it is no actor it outlives their restarts.
 type shard struct {
 	node   *Node
+	index  int
 	env    *Env
-	loop   *loop
+	loop   loop
 	params protocol.Params
-	limits Limits
+	limits Limits // the shard's part
 
-	endpoint *actor.PID
-	exchange *actor.Props // of its exchanges
+	endpoint  *actor.PID
+	resources *actor.PID
+	exchange  *actor.Props // of its exchanges
 
 	out    writer
 	dedup  *protocol.Dedup
@@ -49,7 +51,6 @@ type shard struct {
 	byToken     map[tokenKey]*slot
 	byMID       map[protocol.DedupKey]*slot // own messages that await ACK or RST
 	serving     int                         // slots that serve a request
-	open        atomic.Int64                // own calls, from Go to their end
 	callBatches []*callBatch                // free list
 	unacked     slotList                    // exchanges with a separate response that is not acknowledged
 	keeping     int                         // peers with keepUntil
@@ -57,7 +58,7 @@ type shard struct {
 	waiting     atomic.Int64                // cost of the batches that the endpoint has not seen
 
 	stopping bool
-	drained  func() // called once, when nothing is open any more
+	told     bool // the node, that nothing is being served any more
 
 	armed      netio.Instant // when the clock's timer will fire; 0 = none
 	clockTimer netio.Timer
@@ -121,17 +122,22 @@ type timer struct {
 	msg any
 }
 
-func newShard(n *Node) *shard {
-	sh := &shard{
-		node: n, env: n.env, loop: &n.loop, params: n.params, limits: n.limits,
-		byToken: map[tokenKey]*slot{}, byMID: map[protocol.DedupKey]*slot{},
-		rand: n.env.Rand(n.id, "shard"),
+func newShard(n *Node, index int) *shard {
+	suffix := ""
+	if index > 0 {
+		suffix = strconv.Itoa(index)
 	}
+	sh := &shard{
+		node: n, index: index, env: n.env, params: n.params, limits: n.limits.share(max(n.cfg.Shards, 1)),
+		byToken: map[tokenKey]*slot{}, byMID: map[protocol.DedupKey]*slot{},
+		rand: n.env.Rand(n.id, "shard"+suffix),
+	}
+	sh.loop.idle = sh.idle
 	sh.out.sh = sh
-	secret := n.env.Rand(n.id, "message IDs")
+	secret := n.env.Rand(n.id, "message IDs"+suffix)
 	sh.midSecret = [2]uint64{secret.Uint64(), secret.Uint64()}
-	sh.dedup = protocol.NewDedup(n.limits.dedup(sh.rand.Uint64()))
-	sh.peers = protocol.NewPeers[peerState](n.limits.Peers)
+	sh.dedup = protocol.NewDedup(sh.limits.dedup(sh.rand.Uint64()))
+	sh.peers = protocol.NewPeers[peerState](sh.limits.Peers)
 	return sh
 }
 
@@ -156,6 +162,14 @@ func (sh *shard) idle() {
 	sh.clockTimer = sh.env.Clock.AfterFunc(next.Sub(sh.now()), func() { sh.loop.Schedule(sh.fire) })
 }
 
+// disarm ends the timer for good.
+func (sh *shard) disarm() {
+	if sh.clockTimer != nil {
+		sh.clockTimer.Stop()
+	}
+	sh.armed = 1 // nothing is armed any more
+}
+
 // fire posts what is due.
 func (sh *shard) fire() {
 	now := sh.now()
@@ -170,12 +184,17 @@ func (sh *shard) fire() {
 }
 
 func (sh *shard) after(d time.Duration, pid *actor.PID, msg any) protocol.Handle {
+	return sh.timers.Add(sh.in(d), timer{pid, msg})
+}
+
+// in returns the moment after d.
+func (sh *shard) in(d time.Duration) netio.Instant {
 	now := sh.now()
 	at := now.Add(d)
 	if d > 0 && at < now {
-		at = math.MaxInt64 // later than the clock can tell
+		return math.MaxInt64 // later than the clock can tell
 	}
-	return sh.timers.Add(at, timer{pid, msg})
+	return at
 }
 
 func (sh *shard) cancel(h *protocol.Handle) {
@@ -220,7 +239,6 @@ func (sh *shard) release(s *slot) {
 	s.gen++
 	sh.free = append(sh.free, s)
 	sh.stats.exchanges.Add(-1)
-	sh.checkDrained()
 }
 
 // name makes ACK and RST for the message ID of a peer find the slot.
@@ -322,15 +340,13 @@ func (sh *shard) unoutstand(s *slot) {
 	}
 }
 
-// checkDrained tells the node when a stopping shard has nothing open any more.
-func (sh *shard) checkDrained() {
-	if !sh.stopping || sh.drained == nil {
-		return
-	}
-	if sh.serving == 0 && sh.open.Load() == 0 {
-		f := sh.drained
-		sh.drained = nil
-		f()
+// checkQuiet tells the node when a stopping shard serves nothing any more. All
+// its answers have left then: the node may be about to close the socket.
+func (sh *shard) checkQuiet() {
+	if sh.stopping && sh.serving == 0 && !sh.told {
+		sh.told = true
+		sh.out.flush()
+		sh.post(sh.node.pid, quiet{})
 	}
 }
 
@@ -391,7 +407,9 @@ func (sh *shard) tap(d Direction, peer netio.Peer, m *codec.Message, data []byte
 	if sh.node.cfg.Tap == nil {
 		return
 	}
+	sh.node.tapMu.Lock()
 	defer func() {
+		sh.node.tapMu.Unlock()
 		if r := recover(); r != nil {
 			sh.stats.panics.Add(1)
 			sh.node.log.Error("actors: Config.Tap panicked", "panic", r)

@@ -109,30 +109,35 @@ func (sh *shard) publish() {
 	c.notRemembered.set(d.Refused)
 }
 
-func (c *counters) read() Stats {
-	s := Stats{
-		Received: c.received.Load(), Sent: c.sent.Load(),
-		Requests: c.requests.Load(), Responses: c.responses.Load(), Refused: c.refused.Load(),
-		Acknowledgements: c.acknowledgements.Load(), Pings: c.pings.Load(), Unsent: c.unsent.Load(),
-		Unacknowledged: c.unacknowledged.Load(), Abandoned: c.abandoned.Load(),
-		Duplicates: c.duplicates.Load(), Retransmissions: c.retransmissions.Load(),
-		Dropped: map[string]uint64{}, Shed: c.shed.Load(),
-		SendErrors: c.sendErrors.Load(), SendDown: c.sendDown.Load(), Unreachable: c.unreachable.Load(),
-		MessageIDsReused: c.midReused.Load(), Panics: c.panics.Load(), Restarts: c.restarts.Load(), Stale: c.stale.Load(),
-		Exchanges: int(c.exchanges.Load()), Peers: int(c.peers.v.Load()), PeersPinned: int(c.pinned.v.Load()),
-		PeersEvicted: c.evicted.v.Load(), Remembered: int(c.remembered.v.Load()),
-		Forgotten: c.forgotten.v.Load(), NotRemembered: c.notRemembered.v.Load(),
+// add adds the counters of a shard to s.
+func (c *counters) add(s *Stats) {
+	for _, x := range []struct {
+		sum *uint64
+		v   *atomic.Uint64
+	}{
+		{&s.Received, &c.received}, {&s.Sent, &c.sent}, {&s.Requests, &c.requests}, {&s.Responses, &c.responses},
+		{&s.Refused, &c.refused}, {&s.Acknowledgements, &c.acknowledgements}, {&s.Pings, &c.pings}, {&s.Unsent, &c.unsent},
+		{&s.Unacknowledged, &c.unacknowledged}, {&s.Abandoned, &c.abandoned}, {&s.Duplicates, &c.duplicates},
+		{&s.Retransmissions, &c.retransmissions}, {&s.Shed, &c.shed}, {&s.SendErrors, &c.sendErrors},
+		{&s.SendDown, &c.sendDown}, {&s.Unreachable, &c.unreachable}, {&s.MessageIDsReused, &c.midReused},
+		{&s.Panics, &c.panics}, {&s.Restarts, &c.restarts}, {&s.Stale, &c.stale},
+		{&s.PeersEvicted, &c.evicted.v}, {&s.Forgotten, &c.forgotten.v}, {&s.NotRemembered, &c.notRemembered.v},
+	} {
+		*x.sum += x.v.Load()
 	}
+	s.Exchanges += int(c.exchanges.Load())
+	s.Peers += int(c.peers.v.Load())
+	s.PeersPinned += int(c.pinned.v.Load())
+	s.Remembered += int(c.remembered.v.Load())
 	for i := range c.dropped {
 		if n := c.dropped[i].Load(); n > 0 {
-			s.Dropped[protocol.Reason(i).String()] = n
+			s.Dropped[protocol.Reason(i).String()] += n
 		}
 	}
 	if n := c.unmatched.Load(); n > 0 {
-		s.Dropped["unmatched"] = n
+		s.Dropped["unmatched"] += n
 	}
 	if n := c.overload.Load(); n > 0 {
-		s.Dropped["overload"] = n
+		s.Dropped["overload"] += n
 	}
-	return s
 }

@@ -58,7 +58,7 @@ func (t *transportActor) onStarted(ctx actor.Context) {
 	n.setTransport(t.open)
 	root, self, incarnation := n.env.System.Root, ctx.Self(), t.incarnation
 	err := t.open.Start(netio.Receiver{
-		Datagrams: n.shard.receive,
+		Datagrams: n.receiver(),
 		Down:      func(err error) { root.Send(self, transportDown{incarnation, err}) },
 	})
 	if err != nil {

@@ -118,7 +118,10 @@ func (v *victim) renew() {
 // account. Nothing may be coming in at the moment.
 func requireAccounts(t testing.TB, n *Node) (s Stats) {
 	t.Helper()
-	onLoop(n, func() { s = n.Stats() })
+	for _, sh := range n.shards { // what they have begun is counted
+		onShard(sh, func() {})
+	}
+	s = n.Stats()
 	sum := s.Requests + s.Refused + s.Shed + s.Duplicates + s.Responses + s.Acknowledgements + s.Pings + s.Unreachable
 	for why, count := range s.Dropped {
 		if why != "overload" {
@@ -149,43 +152,47 @@ func atRest(n *Node, peers func(yield func(netip.AddrPort) bool)) (keeping int, 
 			left = append(left, fmt.Sprintf("%d %s", count, what))
 		}
 	}
-	onLoop(n, func() {
-		sh := n.shard
-		keeping = sh.keeping
-		note("exchanges", len(sh.slots)-len(sh.free))
-		note("exchanges counted", int(sh.stats.exchanges.Load()))
-		note("requests being served", sh.serving)
-		note("own calls", int(sh.open.Load()))
-		note("tokens", len(sh.byToken))
-		note("message IDs", len(sh.byMID))
-		note("separate responses", sh.unacked.n)
-		note("answers to groups", sh.delayed)
-		note("bytes of batches", int(sh.waiting.Load()))
-		note("pins besides duplicates", sh.peers.Stats().Pinned-keeping)
-		note("timers besides duplicates", sh.timers.Len()-keeping)
-		for _, s := range sh.slots {
-			if s.in != nil || s.call != nil || s.first != 0 || s.second != 0 || s.outstanding != nil || s.inList || s.named {
-				note("exchange that holds something", 1)
-				if s.in != nil {
-					left = append(left, fmt.Sprintf("%v %s from %v", s.in.req.Method, s.in.req.Path(), s.in.req.Peer))
-				}
-			}
-		}
-		kept := 0
-		for a := range peers {
-			if pe := sh.peers.Find(netio.Peer{Addr: a}); pe != nil {
-				if !pe.Value.window.Idle() {
-					note("window with turns", 1)
-				}
-				note("requests of a peer", pe.Value.serving)
-				if pe.Value.keepUntil != 0 {
-					kept++
-				}
-			}
-		}
-		note("peers that are kept but not known", keeping-kept)
-	})
+	note("own calls", len(n.openCalls()))
+	for _, sh := range n.shards {
+		onShard(sh, func() { keeping += sh.atRest(note, peers) })
+	}
 	return keeping, left
+}
+
+func (sh *shard) atRest(note func(what string, count int), peers func(yield func(netip.AddrPort) bool)) int {
+	keeping := sh.keeping
+	note("exchanges", len(sh.slots)-len(sh.free))
+	note("exchanges counted", int(sh.stats.exchanges.Load()))
+	note("requests being served", sh.serving)
+	note("tokens", len(sh.byToken))
+	note("message IDs", len(sh.byMID))
+	note("separate responses", sh.unacked.n)
+	note("answers to groups", sh.delayed)
+	note("bytes of batches", int(sh.waiting.Load()))
+	note("pins besides duplicates", sh.peers.Stats().Pinned-keeping)
+	note("timers besides duplicates", sh.timers.Len()-keeping)
+	for _, s := range sh.slots {
+		if s.in != nil || s.call != nil || s.first != 0 || s.second != 0 || s.outstanding != nil || s.inList || s.named {
+			note("exchange that holds something", 1)
+			if s.in != nil {
+				note(fmt.Sprintf("%v %s from %v", s.in.req.Method, s.in.req.Path(), s.in.req.Peer), 1)
+			}
+		}
+	}
+	kept := 0
+	for a := range peers {
+		if pe := sh.peers.Find(netio.Peer{Addr: a}); pe != nil {
+			if !pe.Value.window.Idle() {
+				note("window with turns", 1)
+			}
+			note("requests of a peer", pe.Value.serving)
+			if pe.Value.keepUntil != 0 {
+				kept++
+			}
+		}
+	}
+	note("peers that are kept but not known", keeping-kept)
+	return keeping
 }
 
 // heap returns the bytes in use after a collection.

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"os"
-	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -215,7 +214,7 @@ func (w *wires) carry() {
 	for again := true; again; {
 		again = false
 		for i, n := range w.nodes {
-			w.settle(n)
+			settle(n)
 			w.box = w.ends[i].take(w.box)
 			for j := range w.box.grams {
 				w.deliver(w.ends[i], &w.box.grams[j])
@@ -223,15 +222,6 @@ func (w *wires) carry() {
 			}
 		}
 	}
-}
-
-// settle returns when a node has nothing left to do. It drains the node itself,
-// as a reader would.
-func (w *wires) settle(n *Node) {
-	for !n.loop.enter() {
-		runtime.Gosched()
-	}
-	n.loop.leave()
 }
 
 func (w *wires) deliver(from *wire, d *netio.Datagram) {

@@ -13,10 +13,9 @@ const flushAt = 64
 
 // writer gathers what a shard sends and hands it to the transport in batches.
 type writer struct {
-	sh        *shard
-	transport netio.Transport // nil while the socket is down
-	buf       []byte
-	grams     []netio.Datagram
+	sh    *shard
+	buf   []byte
+	grams []netio.Datagram
 }
 
 // to is where a message goes: the peer, and the way it came.
@@ -61,12 +60,13 @@ func (w *writer) flush() {
 		return
 	}
 	rest := w.grams
+	transport := w.sh.node.transport.Load()
 	for len(rest) > 0 {
-		if w.transport == nil {
+		if transport == nil {
 			w.sh.stats.sendDown.Add(uint64(len(rest)))
 			break
 		}
-		n, err := w.transport.WriteBatch(rest)
+		n, err := (*transport).WriteBatch(rest)
 		w.sh.stats.sent.Add(uint64(n))
 		rest = rest[min(n, len(rest)):]
 		if err == nil {
