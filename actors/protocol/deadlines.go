@@ -1,6 +1,10 @@
 package protocol
 
-import "github.com/coap2/coap2/netio"
+import (
+	"unsafe"
+
+	"github.com/coap2/coap2/netio"
+)
 
 // Handle names an entry of a Deadlines. 0 names none, and a handle whose entry
 // has been popped or cancelled names none ever again.
@@ -141,4 +145,10 @@ func (d *Deadlines[T]) down(i int, e deadline) {
 func (d *Deadlines[T]) put(i int, e deadline) {
 	d.heap[i] = e
 	d.slots[e.slot].at = int32(i)
+}
+
+// memory returns how many bytes are allocated.
+func (d *Deadlines[T]) memory() int {
+	var slot deadlineSlot[T]
+	return cap(d.heap)*int(unsafe.Sizeof(deadline{})) + cap(d.slots)*int(unsafe.Sizeof(slot))
 }
