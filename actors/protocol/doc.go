@@ -1,4 +1,4 @@
-// Package protocol holds the rules of the CoAP message layer (RFC 7252 §4) as
+// Package protocol holds the rules of CoAP (RFC 7252) and of its extensions as
 // pure state machines: structs whose methods take the present moment and
 // return a verdict and, where time matters, the next deadline.
 //
@@ -8,7 +8,7 @@
 // the same results. No machine is safe for concurrent use; each belongs to one
 // actor.
 //
-// What is here, and which section it follows:
+// The message layer, and which section of RFC 7252 each follows:
 //
 //   - [Params]: the transmission parameters and the times derived from them
 //     (§4.8).
@@ -22,6 +22,23 @@
 //     and PROBING_RATE (§4.7).
 //   - [Deadlines]: a queue of things to be done at a time.
 //   - [Peers]: a bounded table of what is known of each peer.
+//
+// Observation (RFC 7641):
+//
+//   - [Observers]: a server's table of observers: who is sent what, when, and
+//     how (§4).
+//   - [Sequence]: the sequence numbers of notifications (§4.4).
+//   - [Freshness]: which notification is newer (§3.4).
+//   - [Registration]: the life of a client's registration (§3.3.1, §3.6).
+//
+// Block-wise transfers (RFC 7959):
+//
+//   - [Transfer]: a client's exchange with a request body, a response body or
+//     both in blocks, made of an [Upload] and a [Download].
+//   - [CutBody]: the part of a representation that answers a request (§2.4).
+//   - [Spool]: a server's table of request bodies that are coming in (§2.5).
+//   - [Shelf]: a server's table of response bodies that are being fetched.
+//   - [MakeBlockKey]: which transfer a request belongs to.
 //
 // A sender of a confirmable message takes a place in the peer's Window and an
 // ID from its MessageIDs, starts a Transmission, and puts the deadline that it
