@@ -254,12 +254,22 @@ func (h *hostile) forge(d *netio.Datagram) {
 	if len(last.Data) < codec.HeaderLen || h.rng.IntN(3) == 0 {
 		return // a replay
 	}
+	// It is far from whose IDs this one was: the node's, or the honest's own.
+	acks := codec.Type(last.Data[0]>>4&3) == codec.ACK
 	far := binary.BigEndian.Uint16(last.Data[2:]) + 8192 + uint16(h.rng.IntN(32768))
 	switch h.rng.IntN(3) {
 	case 0:
-		d.Data = h.encode(&codec.Message{Type: codec.ACK + codec.Type(h.rng.IntN(2)), MessageID: far})
+		t := codec.ACK + codec.Type(h.rng.IntN(2))
+		if !acks { // a reset is for an ID of the node's
+			t = codec.ACK
+		}
+		d.Data = h.encode(&codec.Message{Type: t, MessageID: far})
 	case 1:
-		d.Data = h.encode(&codec.Message{Type: codec.Type(h.rng.IntN(3)), Code: codec.Content, MessageID: far, Token: codec.TokenFromUint64(h.rng.Uint64()), Payload: []byte("forged")})
+		t := codec.Type(h.rng.IntN(3))
+		if acks { // what is not an ACK is reset, by an ID of the honest's
+			t = codec.ACK
+		}
+		d.Data = h.encode(&codec.Message{Type: t, Code: codec.Content, MessageID: far, Token: codec.TokenFromUint64(h.rng.Uint64()), Payload: []byte("forged")})
 	case 2:
 		d.Data = h.noise(8)
 		d.Data[0] = 0x80
