@@ -34,10 +34,10 @@ func siegePeer(i int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 5683)
 }
 
-func newSiege(t testing.TB, limits Limits, posts int) *siege {
+func newSiege(t testing.TB, cfg Config, posts int) *siege {
 	sd := seed(t)
 	s := &siege{t: t, wires: newWires(t, sd), rng: rand.New(rand.NewPCG(sd, 1)), refusals: map[string]int{}}
-	srv, srvEnd := s.node(Config{Limits: limits})
+	srv, srvEnd := s.node(cfg)
 	cli, cliEnd := s.node(Config{Params: protocol.Params{NStart: 8}})
 	s.srvEnd, s.cliEnd = srvEnd, cliEnd
 	s.honest = newHonest(t, newVictim(t, srv, posts), cli)
@@ -228,12 +228,28 @@ func TestHostileDatagramsInMemory(t *testing.T) {
 	if fewer() {
 		total, limits.Peers = 50_000, 2048 // else the table of peers would still grow in the end
 	}
-	s := newSiege(t, limits, total)
+	s := newSiege(t, Config{Limits: limits}, total)
 	heaps := s.run(total, 780*time.Second)
 	// 1 MiB are 3 bytes for each datagram of a third. The tables are as large as
 	// they get; what still grows are a few pools, with the greatest burst.
 	requireFlat(t, "heap", heaps, 1<<20)
 	t.Logf("%d honest requests; %+v", s.asked.Load(), s.srv.Stats())
+	s.end()
+}
+
+// The same with shards, each of which has its part of the bounds.
+func TestHostileDatagramsAtShards(t *testing.T) {
+	total := 200_000
+	if fewer() {
+		total = 50_000
+	}
+	s := newSiege(t, Config{Shards: 2, Limits: Limits{Peers: 4096}}, total)
+	heaps := s.run(total, 780*time.Second)
+	requireFlat(t, "heap", heaps, 1<<20)
+	for _, sh := range s.srv.shards {
+		assert.Positive(t, sh.stats.received.Load())
+		assert.Positive(t, sh.stats.responses.Load()+sh.stats.requests.Load())
+	}
 	s.end()
 }
 
@@ -244,7 +260,7 @@ func TestHostileDatagramsBeyondEveryBound(t *testing.T) {
 	if fewer() {
 		total = 100_000
 	}
-	s := newSiege(t, Limits{Peers: 1024, Exchanges: 160, PerPeer: 16, Queue: 2, DedupBytes: 64 << 10, KeptBytes: 256 << 10}, total)
+	s := newSiege(t, Config{Limits: Limits{Peers: 1024, Exchanges: 160, PerPeer: 16, Queue: 2, DedupBytes: 64 << 10, KeptBytes: 256 << 10}}, total)
 	s.full = true
 	heaps := s.run(total, 320*time.Second)
 	requireFlat(t, "heap", heaps, 1<<20)

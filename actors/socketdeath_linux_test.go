@@ -48,7 +48,13 @@ func kill(t *testing.T, port int) {
 // A socket that dies is replaced by one with the same port, and what was under
 // way goes on: a request that the node makes, and one that it serves.
 func TestSocketThatDiesIsReplaced(t *testing.T) {
-	srv := startNode(t, Config{Params: soon, SeparateAfter: time.Millisecond})
+	for _, shards := range []int{1, 3} {
+		testSocketThatDies(t, shards)
+	}
+}
+
+func testSocketThatDies(t *testing.T, shards int) {
+	srv := startNode(t, Config{Shards: shards, Params: soon, SeparateAfter: time.Millisecond})
 	cli := startNode(t, Config{Params: never})
 	handle(t, srv, "/x", Resource{Inline: true, Get: text("alive")})
 	addr := srv.Addrs()[0]
