@@ -153,6 +153,12 @@ func atRest(n *Node, peers func(yield func(netip.AddrPort) bool)) (keeping int, 
 		}
 	}
 	note("own calls", len(n.openCalls()))
+	for _, r := range n.router.Load().routes {
+		r.gate.mu.Lock()
+		note("handlers of "+r.pattern, r.gate.running)
+		note("calls that wait for "+r.pattern, len(r.gate.waiting))
+		r.gate.mu.Unlock()
+	}
 	for _, sh := range n.shards {
 		onShard(sh, func() { keeping += sh.atRest(note, peers) })
 	}
