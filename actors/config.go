@@ -121,7 +121,8 @@ func (l Limits) dedup(seed uint64) protocol.DedupConfig {
 	}
 }
 
-const maxShards = 256
+// MaxShards is the largest Config.Shards.
+const MaxShards = 256
 
 // Validate reports what is wrong with the configuration, if anything.
 func (c Config) Validate() error {
@@ -131,8 +132,8 @@ func (c Config) Validate() error {
 	if c.SeparateAfter < 0 {
 		return fmt.Errorf("actors: Config.SeparateAfter is %v; it must not be negative", c.SeparateAfter)
 	}
-	if c.Shards < 0 || c.Shards > maxShards {
-		return fmt.Errorf("actors: Config.Shards is %d; it must be 0 to %d", c.Shards, maxShards)
+	if c.Shards < 0 || c.Shards > MaxShards {
+		return fmt.Errorf("actors: Config.Shards is %d; it must be 0 to %d", c.Shards, MaxShards)
 	}
 	for _, f := range []struct {
 		name  string

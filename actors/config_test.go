@@ -17,6 +17,8 @@ func TestConfigSaysWhatIsWrongWithIt(t *testing.T) {
 	for want, cfg := range map[string]Config{
 		"actors: Config.Params: ":                       {Params: protocol.Params{AckTimeout: -1}},
 		"actors: Config.SeparateAfter is -1ns":          {SeparateAfter: -1},
+		"actors: Config.Shards is -1; it must be 0 to":  {Shards: -1},
+		"actors: Config.Shards is 257; it must be 0 to": {Shards: 257},
 		"actors: Config.Limits.PerPeer is -1":           {Limits: Limits{PerPeer: -1}},
 		"actors: Config.Name has 300 bytes":             {Name: strings.Repeat("x", 300)},
 		"actors: Config.Open and Config.Listen exclude": {Listen: []string{":0"}, Open: func() (netio.Transport, error) { return nil, nil }},

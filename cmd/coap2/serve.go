@@ -18,6 +18,7 @@ type serveFlags struct {
 	listen  []string
 	name    string
 	profile string
+	shards  int
 	verbose int
 }
 
@@ -36,19 +37,24 @@ plugtests ask for: /test, /separate, /query, /seg1/seg2/seg3, /location-query,
 GET /.well-known/core lists them.`,
 		Example: `  coap2 serve
   coap2 serve --listen 127.0.0.1:0 --listen '[::1]:0' -v
+  coap2 serve --shards 4                 # four sockets an address, each with a goroutine
   coap2 serve --cpuprofile serve.pprof   # then: go tool pprof -top serve.pprof`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context(), f) },
 	}
 	cmd.Flags().StringArrayVar(&f.listen, "listen", nil, `address to listen on, HOST:PORT; no host is all addresses, port 0 any free one; may be repeated (default ":5683")`)
 	cmd.Flags().StringVar(&f.name, "name", "", "the node's name, such as node1.local")
+	cmd.Flags().IntVar(&f.shards, "shards", 1, "spread the peers over this many sockets of each address, which are served at the same time; 1 to 256 (above 1 on Linux only)")
 	cmd.Flags().StringVar(&f.profile, "cpuprofile", "", "write a CPU profile of the server to this `file`, for go tool pprof")
 	addVerbose(cmd, &f.verbose)
 	return cmd
 }
 
 func (a *app) serve(ctx context.Context, f *serveFlags) error {
-	cfg := actors.Config{Name: f.name, Listen: f.listen, Log: a.logger(), Tap: a.tap(f.verbose)}
+	if f.shards < 1 || f.shards > actors.MaxShards {
+		return fmt.Errorf("--shards: %d; it must be 1 to %d", f.shards, actors.MaxShards)
+	}
+	cfg := actors.Config{Name: f.name, Listen: f.listen, Shards: f.shards, Log: a.logger(), Tap: a.tap(f.verbose)}
 	if err := cfg.Validate(); err != nil {
 		return err
 	}

@@ -31,14 +31,23 @@ func readyURIs(t *testing.T, r *bufio.Reader, n int) []string {
 	return uris
 }
 
-func TestServe(t *testing.T) {
+func TestServe(t *testing.T) { testServe(t) }
+
+func TestServeOnShards(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("this system cannot")
+	}
+	testServe(t, "--shards", "3")
+}
+
+func testServe(t *testing.T, more ...string) {
 	ctx, interrupt := context.WithCancel(context.Background())
 	defer interrupt()
 	out, w := io.Pipe()
 	var errs bytes.Buffer
 	done := make(chan int, 1)
 	go func() {
-		done <- newApp(nil, w, &errs).execute(ctx, []string{"serve", "-v", "--name", "node1.local", "--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0"})
+		done <- newApp(nil, w, &errs).execute(ctx, append([]string{"serve", "-v", "--name", "node1.local", "--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0"}, more...))
 	}()
 	for _, uri := range readyURIs(t, bufio.NewReader(out), 2) {
 		require.Regexp(t, `^coap://127\.0\.0\.1:[1-9]\d*$`, uri)

@@ -84,6 +84,8 @@ func TestBadUsage(t *testing.T) {
 		{"raw-responder --response xy", `--response: encoding/hex: invalid byte: U+0078 'x'`},
 		{"raw-responder --response 40", `--response: message is truncated: 1 bytes, the header has 4`},
 		{"serve h", `serve takes no arguments; "h" is too much`},
+		{"serve --shards 0", `--shards: 0; it must be 1 to 256`},
+		{"serve --shards 257", `--shards: 257; it must be 1 to 256`},
 		{"serve --listen 5683", `--listen: address "5683": want host:port, as in ":5683" or "[::1]:5683": address 5683: missing port in address`},
 		{"serve --listen :x", `--listen: address ":x": port must be a number from 0 to 65535`},
 		{"demo 2", `demo takes no arguments; "2" is too much`},
