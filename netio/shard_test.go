@@ -12,7 +12,7 @@ import (
 func TestShardOfSpreads(t *testing.T) {
 	addr := func(s string) netip.Addr { return netip.MustParseAddr(s) }
 	kinds := map[string]func(i int) netip.AddrPort{
-		"ports": func(i int) netip.AddrPort { return netip.AddrPortFrom(addr("192.0.2.1"), uint16(32768+i)) },
+		"ports":      func(i int) netip.AddrPort { return netip.AddrPortFrom(addr("192.0.2.1"), uint16(32768+i)) },
 		"even ports": func(i int) netip.AddrPort { return netip.AddrPortFrom(addr("192.0.2.1"), uint16(2*i)) },
 		"hosts": func(i int) netip.AddrPort {
 			return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 5683)
