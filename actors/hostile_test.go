@@ -124,7 +124,7 @@ func (s *siege) check() {
 	require.Zero(s.t, st.Dropped["overload"])
 	var sent, panicked uint64
 	onLoop(s.srv, func() {
-		st, sent, panicked = s.srv.Stats(), s.srvEnd.sent, s.v.panicked.Load()
+		st, sent, panicked = s.srv.Stats(), s.srvEnd.sent.Load(), s.v.panicked.Load()
 	})
 	require.Equal(s.t, sent, st.Sent)
 	require.LessOrEqual(s.t, st.Panics, panicked)

@@ -125,7 +125,7 @@ type wire struct {
 
 	mu   sync.Mutex
 	out  outbox
-	sent uint64
+	sent atomic.Uint64
 }
 
 type outbox struct {
@@ -147,7 +147,7 @@ func (w *wire) WriteBatch(ds []netio.Datagram) (int, error) {
 		d.Data = w.out.buf[start:len(w.out.buf):len(w.out.buf)]
 		w.out.grams = append(w.out.grams, d)
 	}
-	w.sent += uint64(len(ds))
+	w.sent.Add(uint64(len(ds)))
 	w.mu.Unlock()
 	w.net.kick()
 	return len(ds), nil
