@@ -32,8 +32,9 @@ type network struct {
 	groups  []netip.Addr // All CoAP Nodes
 	links   []linkRule
 	faults  []*fault
-	arrived []*socket // with datagrams that have arrived at this moment
+	packets table[*packet]
 	spares  []*packet
+	arrivals
 }
 
 func (n *network) init() {
@@ -47,6 +48,7 @@ func (n *network) init() {
 
 // host is a name in the network and its addresses.
 type host struct {
+	id     hostID
 	name   string
 	addrs  []netip.AddrPort
 	sock   *socket // nil while it has none that is open
@@ -86,6 +88,7 @@ func (w *World) addHost(name string, listen []string) (*host, error) {
 	for _, a := range h.addrs {
 		w.byAddr[a] = h
 	}
+	h.id = hostID(len(w.hosts))
 	w.hosts = append(w.hosts, h)
 	w.byName[name] = h
 	return h, nil
@@ -173,8 +176,6 @@ type socket struct {
 	host     *host
 	receiver netio.Receiver
 	groups   []netip.Addr
-	inbox    []netio.Datagram // what has arrived at this moment
-	packets  []*packet        // that hold its bytes
 	closed   bool
 }
 
@@ -250,34 +251,6 @@ func (s *socket) shut() {
 	}
 }
 
-// packet is a datagram under way.
-type packet struct {
-	from, to *host
-	datagram netio.Datagram // as it will be received
-	buf      []byte
-}
-
-func (n *network) newPacket(from, to *host, data []byte) *packet {
-	var p *packet
-	if k := len(n.spares); k > 0 {
-		p = n.spares[k-1]
-		n.spares = n.spares[:k-1]
-	} else {
-		p = &packet{}
-	}
-	p.from, p.to = from, to
-	p.buf = append(p.buf[:0], data...)
-	p.datagram.Data = p.buf
-	return p
-}
-
-func (n *network) free(p *packet) {
-	if len(n.spares) < 1024 {
-		*p = packet{buf: p.buf[:0]}
-		n.spares = append(n.spares, p)
-	}
-}
-
 // send puts a datagram on its way. An error is a refusal of the local system.
 func (w *World) send(from *host, d *netio.Datagram) error {
 	if len(d.Data) > maxPayload {
@@ -297,7 +270,9 @@ func (w *World) send(from *host, d *netio.Datagram) error {
 		w.trace.send(w, from, w.nameOf(dst), d.Data, nil, "nobody is there")
 		return nil
 	}
-	w.carry(from, to, src, dst, d.Data)
+	c := carriage{w: w, from: from, src: src, dst: dst, data: d.Data}
+	c.carry(to.id)
+	c.done()
 	return nil
 }
 
@@ -317,83 +292,91 @@ func (h *host) source(local, dst netip.AddrPort) (netip.AddrPort, error) {
 // sendGroup sends to the members of a group; each copy has its own fate.
 func (w *World) sendGroup(from *host, src, dst netip.AddrPort, data []byte) {
 	w.trace.send(w, from, dst.String(), data, nil, "")
-	for _, to := range w.hosts {
-		if to == from || to.sock == nil || !to.sock.member(dst.Addr()) {
-			continue
-		}
-		for _, a := range to.addrs {
-			if a.Port() == dst.Port() && a.Addr().Is4() == dst.Addr().Is4() {
-				w.carry(from, to, src, dst, data)
-				break
-			}
+	c := carriage{w: w, from: from, src: src, dst: dst, data: data, multicast: true}
+	for id := range w.hosts {
+		if to := hostID(id); to != from.id && w.listens(to, dst) {
+			c.carry(to)
 		}
 	}
+	c.done()
 }
 
-// carry decides on a datagram and lets it go.
-func (w *World) carry(from, to *host, src, dst netip.AddrPort, data []byte) {
+// listens reports whether a host receives what is sent to a group.
+func (n *network) listens(id hostID, group netip.AddrPort) bool {
+	h := n.hosts[id]
+	if h.sock == nil || !h.sock.member(group.Addr()) {
+		return false
+	}
+	for _, a := range h.addrs {
+		if a.Port() == group.Port() && a.Addr().Is4() == group.Addr().Is4() {
+			return true
+		}
+	}
+	return false
+}
+
+// carriage brings a datagram to one receiver or to many, who share its bytes.
+type carriage struct {
+	w         *World
+	from      *host
+	src, dst  netip.AddrPort
+	data      []byte
+	multicast bool
+	packet    *packet // the datagram as it was sent, once it has receivers
+}
+
+// carry decides on what becomes of the datagram on its way to a host, and lets
+// it go.
+func (c *carriage) carry(id hostID) {
+	w, from := c.w, c.from
+	to := w.hosts[id]
 	link := w.linkOf(from, to)
-	multicast := dst.Addr().IsMulticast()
 	v := link.chance(from.rand)
 	if len(w.faults) > 0 {
-		w.judge(&v, &Packet{At: w.now, From: from.name, To: to.name, Source: src, Dest: dst, Data: data, Multicast: multicast})
+		w.judge(&v, &Packet{At: w.now, From: from.name, To: to.name, Source: c.src, Dest: c.dst, Data: c.data, Multicast: c.multicast})
 	}
-	if !multicast || !v.passes() {
-		w.trace.send(w, from, to.name, data, &v, "")
+	if !c.multicast || !v.passes() {
+		w.trace.send(w, from, to.name, c.data, &v, "")
 	}
 	if v.Unreachable != nil {
-		p := w.newPacket(to, from, data[:min(len(data), maxQuoted)])
-		p.datagram.Peer.Addr, p.datagram.Local, p.datagram.Err = dst, src, v.Unreachable
-		w.events.Add(w.after(2*link.delay(from.rand, v.Delay)), event{packet: p})
+		p := w.newPacket(to, c.data[:min(len(c.data), maxQuoted)])
+		p.datagram.Peer.Addr, p.datagram.Local, p.datagram.Err = c.dst, c.src, v.Unreachable
+		w.arriveAt(w.after(2*link.delay(from.rand, v.Delay)), p, from.id)
 	}
 	if v.Drop || v.Unreachable != nil {
 		return
 	}
+	p := (*packet)(nil)
 	if v.Edit != nil {
-		data = v.Edit(append([]byte(nil), data...))
+		p = c.make(v.Edit(append([]byte(nil), c.data...)))
+	} else {
+		p = c.shared()
 	}
 	for range 1 + max(v.Copies, 0) {
-		p := w.newPacket(from, to, data)
-		p.datagram.Peer.Addr, p.datagram.Local, p.datagram.Multicast, p.datagram.Interface = src, dst, multicast, 1
-		w.events.Add(w.after(link.delay(from.rand, v.Delay)), event{packet: p})
+		w.arriveAt(w.after(link.delay(from.rand, v.Delay)), p, id)
 	}
 }
 
-// arrive puts a packet before its receiver: what comes at the same moment is one
-// batch.
-func (w *World) arrive(p *packet) {
-	s := p.to.sock
-	if s == nil || s.receiver.Datagrams == nil {
-		w.trace.arrive(w, p, "the socket is closed")
-		w.free(p)
-		return
+// shared returns the packet that all receivers share who get the datagram as it
+// was sent.
+func (c *carriage) shared() *packet {
+	if c.packet == nil {
+		c.packet = c.make(c.data)
+		c.packet.under++ // until done
 	}
-	if len(s.inbox) == 0 {
-		w.arrived = append(w.arrived, s)
-	}
-	s.inbox = append(s.inbox, p.datagram)
-	s.packets = append(s.packets, p)
+	return c.packet
 }
 
-// deliver hands out what has arrived.
-func (w *World) deliver() {
-	for _, s := range w.arrived {
-		lost := ""
-		if s.closed {
-			lost = "the socket is closed"
-		}
-		for _, p := range s.packets {
-			w.trace.arrive(w, p, lost)
-		}
-		if !s.closed {
-			s.receiver.Datagrams(s.inbox)
-		}
-		for i, p := range s.packets {
-			w.free(p)
-			s.packets[i] = nil
-		}
-		clear(s.inbox)
-		s.inbox, s.packets = s.inbox[:0], s.packets[:0]
+func (c *carriage) make(data []byte) *packet {
+	p := c.w.newPacket(c.from, data)
+	d := &p.datagram
+	d.Peer.Addr, d.Local, d.Multicast, d.Interface = c.src, c.dst, c.multicast, 1
+	return p
+}
+
+// done says that there are no more receivers.
+func (c *carriage) done() {
+	if c.packet != nil {
+		c.w.release(c.packet)
 	}
-	w.arrived = w.arrived[:0]
 }

@@ -138,12 +138,12 @@ func (t *trace) send(w *World, from *host, to string, data []byte, v *Verdict, w
 
 // arrive tells of a datagram that has arrived, or of why it is lost at the last
 // moment.
-func (t *trace) arrive(w *World, p *packet, lost string) {
+func (t *trace) arrive(w *World, to *host, p *packet, lost string) {
 	if t.closed {
 		return
 	}
 	t.begin(w, traceArrive, p.from.name)
-	t.buf = append(append(t.buf, p.to.name...), 0)
+	t.buf = append(append(t.buf, to.name...), 0)
 	t.buf = append(append(t.buf, lost...), 0)
 	t.buf = append(t.buf, p.datagram.Data...)
 	t.mix(t.buf)
@@ -153,11 +153,11 @@ func (t *trace) arrive(w *World, p *packet, lost string) {
 	what := brief(p.datagram.Data)
 	switch {
 	case lost != "":
-		t.line(w, fmt.Sprintf("%s → %s %s lost: %s", p.from.name, p.to.name, what, lost))
+		t.line(w, fmt.Sprintf("%s → %s %s lost: %s", p.from.name, to.name, what, lost))
 	case p.datagram.Err != nil:
-		t.line(w, fmt.Sprintf("%s → %s %s not delivered: %v", p.to.name, p.from.name, what, p.datagram.Err))
+		t.line(w, fmt.Sprintf("%s → %s %s not delivered: %v", to.name, p.from.name, what, p.datagram.Err))
 	default:
-		t.line(w, fmt.Sprintf("%s → %s %s delivered", p.from.name, p.to.name, what))
+		t.line(w, fmt.Sprintf("%s → %s %s delivered", p.from.name, to.name, what))
 	}
 }
 

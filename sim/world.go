@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/coap2/coap2/actors"
-	"github.com/coap2/coap2/actors/protocol"
 	"github.com/coap2/coap2/netio"
 )
 
@@ -53,7 +52,7 @@ type World struct {
 	seed   uint64
 	env    *actors.Env
 	now    netio.Instant
-	events protocol.Deadlines[event]
+	agenda agenda
 	ready  queue
 	spins  int // things run since time went on
 	stuck  int // how many of them mean that it never will
@@ -76,12 +75,6 @@ type World struct {
 	starting *host
 	limit    time.Duration // of waits from outside
 	closed   bool
-}
-
-// event is what happens at a time: a timer's call, or the arrival of a packet.
-type event struct {
-	timer  *timer
-	packet *packet
 }
 
 // New makes an empty World. All its randomness, that of the nodes included,
@@ -264,7 +257,7 @@ func (w *World) RunUntilIdle(within time.Duration) error {
 	defer w.enter("RunUntilIdle")()
 	for w.step(limit) {
 	}
-	if at, ok := w.events.Next(); ok {
+	if at, ok := w.agenda.next(); ok {
 		w.advance(limit)
 		return fmt.Errorf("%w: after %v the next thing to happen is in %v", ErrBusy, within, at.Sub(w.now))
 	}
@@ -298,17 +291,17 @@ func (w *World) step(limit netio.Instant) bool {
 	if w.wakeEnded() {
 		return true
 	}
-	at, ok := w.events.Next()
+	at, ok := w.agenda.next()
 	if !ok || at > limit {
 		return false
 	}
 	w.advance(at)
-	for e, ok := w.events.Pop(at); ok; e, ok = w.events.Pop(at) {
+	for e, ok := w.agenda.due(at); ok; e, ok = w.agenda.due(at) {
 		w.spin()
-		if e.timer != nil {
-			e.timer.f()
+		if e.who == nobody {
+			w.agenda.take(e)()
 		} else {
-			w.arrive(e.packet)
+			w.arrive(e)
 		}
 	}
 	w.deliver()
@@ -344,7 +337,7 @@ func (w *World) waitOutside(s *signal, ctx context.Context) error {
 		if w.step(limit) {
 			continue
 		}
-		if at, ok := w.events.Next(); ok {
+		if at, ok := w.agenda.next(); ok {
 			return fmt.Errorf("%w for %v, and goes on in %v", ErrIdle, w.limit, at.Sub(w.now))
 		}
 		return ErrIdle

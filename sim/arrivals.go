@@ -1,0 +1,125 @@
+package sim
+
+import "github.com/coap2/coap2/netio"
+
+// packet is a datagram under way. What is sent to a group is one packet for all
+// members: who gets it and when is said by the events.
+type packet struct {
+	from *host
+	// datagram is what is received.
+	datagram netio.Datagram
+	buf      []byte
+	// copies that have not arrived yet
+	under int32
+	place ref
+}
+
+// newPacket makes a packet with a copy of data that has not been sent to
+// anybody.
+func (n *network) newPacket(from *host, data []byte) *packet {
+	var p *packet
+	if k := len(n.spares); k > 0 {
+		p = n.spares[k-1]
+		n.spares = n.spares[:k-1]
+	} else {
+		p = &packet{}
+	}
+	p.from = from
+	p.buf = append(p.buf[:0], data...)
+	p.datagram.Data = p.buf
+	p.place = n.packets.put(p)
+	return p
+}
+
+// arriveAt lets a copy of a packet arrive at a host.
+func (w *World) arriveAt(at netio.Instant, p *packet, to hostID) {
+	p.under++
+	w.agenda.add(at, p.place, to)
+}
+
+// release ends the use of a copy of a packet; release of one that was never sent
+// is right, too.
+func (n *network) release(p *packet) {
+	if p.under--; p.under > 0 {
+		return
+	}
+	n.packets.take(p.place)
+	if len(n.spares) < 1024 {
+		*p = packet{buf: p.buf[:0]}
+		n.spares = append(n.spares, p)
+	}
+}
+
+// arrivals are the packets that arrive at one moment.
+type arrivals struct {
+	list []arrival
+	// last is the place of the last of them at each host, + 1.
+	last  []uint32
+	inbox []netio.Datagram // scratch
+}
+
+// arrival is a packet that arrives. Those that arrive at the same host are
+// chained, in order.
+type arrival struct {
+	packet *packet
+	to     hostID
+	next   uint32 // + 1
+	first  bool
+}
+
+// arrive notes that a packet has arrived at a host.
+func (w *World) arrive(e event) {
+	a := &w.arrivals
+	for len(a.last) < len(w.hosts) {
+		a.last = append(a.last, make([]uint32, len(w.hosts)-len(a.last))...)
+	}
+	a.list = append(a.list, arrival{packet: w.packets.at(e.what), to: e.who})
+	n := uint32(len(a.list))
+	if last := a.last[e.who]; last > 0 {
+		a.list[last-1].next = n
+	} else {
+		a.list[n-1].first = true
+	}
+	a.last[e.who] = n
+}
+
+// deliver hands out what has arrived: what comes to one host at the same moment
+// is one batch.
+func (w *World) deliver() {
+	a := &w.arrivals
+	for i := range a.list {
+		if a.list[i].first {
+			w.deliverTo(uint32(i))
+		}
+	}
+	for i := range a.list {
+		w.release(a.list[i].packet)
+	}
+	clear(a.list)
+	clear(a.inbox[:cap(a.inbox)])
+	if cap(a.list) > maxIdleAgenda {
+		a.list = nil
+	}
+	a.list, a.inbox = a.list[:0], a.inbox[:0]
+}
+
+// deliverTo hands out the chain that begins with an arrival.
+func (w *World) deliverTo(first uint32) {
+	a := &w.arrivals
+	id := a.list[first].to
+	a.last[id] = 0
+	h := w.hosts[id]
+	s, lost := h.sock, ""
+	if s == nil || s.receiver.Datagrams == nil {
+		lost = "the socket is closed"
+	}
+	a.inbox = a.inbox[:0]
+	for i := first + 1; i > 0; i = a.list[i-1].next {
+		p := a.list[i-1].packet
+		w.trace.arrive(w, h, p, lost)
+		a.inbox = append(a.inbox, p.datagram)
+	}
+	if lost == "" {
+		s.receiver.Datagrams(a.inbox)
+	}
+}
