@@ -5,7 +5,7 @@ import "github.com/coap2/coap2/netio"
 // packet is a datagram under way. What is sent to a group is one packet for all
 // members: who gets it and when is said by the events.
 type packet struct {
-	from *host
+	from hostID
 	// datagram is what is received.
 	datagram netio.Datagram
 	buf      []byte
@@ -16,7 +16,7 @@ type packet struct {
 
 // newPacket makes a packet with a copy of data that has not been sent to
 // anybody.
-func (n *network) newPacket(from *host, data []byte) *packet {
+func (n *network) newPacket(from hostID, data []byte) *packet {
 	var p *packet
 	if k := len(n.spares); k > 0 {
 		p = n.spares[k-1]
@@ -108,8 +108,11 @@ func (w *World) deliverTo(first uint32) {
 	a := &w.arrivals
 	id := a.list[first].to
 	a.last[id] = 0
-	h := w.hosts[id]
+	h, err := w.wake(id)
 	s, lost := h.sock, ""
+	if err != nil {
+		w.trace.text(w, traceNote, h.name, err.Error())
+	}
 	if s == nil || s.receiver.Datagrams == nil {
 		lost = "the socket is closed"
 	}

@@ -88,17 +88,17 @@ func (w *World) Link(from, to string, l Link) error {
 	return nil
 }
 
-func (n *network) linkOf(from, to *host) *Link {
+func (n *network) linkOf(from *host, to hostID) *Link {
 	for i := len(n.links) - 1; i >= 0; i-- {
-		if r := &n.links[i]; r.matches(from, to) {
+		if r := &n.links[i]; r.matches(n, from, to) {
 			return &r.link
 		}
 	}
 	return &Link{}
 }
 
-func (r *linkRule) matches(from, to *host) bool {
-	return (r.from == "" || r.from == from.name) && (r.to == "" || r.to == to.name)
+func (r *linkRule) matches(n *network, from *host, to hostID) bool {
+	return (r.from == "" || r.from == from.name) && (r.to == "" || r.to == n.nameOfID(to))
 }
 
 // Packet is a datagram that is about to be sent, as a Fault sees it.

@@ -9,11 +9,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/coap2/coap2/actors"
 	"github.com/coap2/coap2/netio"
 )
 
 const (
-	port = 5683 // RFC 7252 §12.6
+	coapPort = 5683 // RFC 7252 §12.6
 	// mtu is what the transports say is worth sending, as real ones do.
 	mtu = 1232
 	// maxPayload is the longest payload of a UDP datagram over IPv4.
@@ -25,15 +26,16 @@ const (
 // network is the in-memory network of a World: an address map, and verdicts on
 // each datagram.
 type network struct {
-	hosts   []*host // in the order in which they were made
-	byName  map[string]*host
-	byAddr  map[netip.AddrPort]*host
-	next    netip.Addr
-	groups  []netip.Addr // All CoAP Nodes
-	links   []linkRule
-	faults  []*fault
-	packets table[*packet]
-	spares  []*packet
+	hosts       []*host // by hostID; nil is a member of a population that has not been needed
+	byName      map[string]*host
+	byAddr      map[netip.AddrPort]*host
+	populations []*Population
+	next        netip.Addr
+	groups      []netip.Addr // All CoAP Nodes
+	links       []linkRule
+	faults      []*fault
+	packets     table[*packet]
+	spares      []*packet
 	arrivals
 }
 
@@ -49,8 +51,12 @@ func (n *network) init() {
 // host is a name in the network and its addresses.
 type host struct {
 	id     hostID
+	member int32 // index in its population, + 1; 0 = it is in none
 	name   string
 	addrs  []netip.AddrPort
+	one    [1]netip.AddrPort // of a member
+	node   *actors.Node      // the last one; nil = it has none
+	spec   *spec
 	sock   *socket // nil while it has none that is open
 	rand   *rand.Rand
 	starts int // of its node
@@ -58,13 +64,21 @@ type host struct {
 	notes  []note
 }
 
+func checkName(name string) error {
+	if name == "" || strings.ContainsAny(name, " \t\r\n*:,=→") || strings.Contains(name, "->") || len(name) > 253 {
+		return fmt.Errorf("sim: %q is no name for a node: want 1 to 253 characters, without spaces and any of * : , = ->", name)
+	}
+	return nil
+}
+
 // addHost makes a host, or takes the one of that name whose node has stopped.
 func (w *World) addHost(name string, listen []string) (*host, error) {
-	if name == "" || strings.ContainsAny(name, " \t\r\n*:,=→") || strings.Contains(name, "->") || len(name) > 253 {
-		return nil, fmt.Errorf("sim: %q is no name for a node: want 1 to 253 characters, without spaces and any of * : , = ->", name)
+	if err := checkName(name); err != nil {
+		return nil, err
 	}
-	if h := w.byName[name]; h != nil {
-		if h.sock != nil {
+	if id, ok := w.idOf(name); ok {
+		h := w.hosts[id]
+		if h == nil || h.sock != nil {
 			return nil, fmt.Errorf("sim: the name %q is in use", name)
 		}
 		return h, nil
@@ -76,8 +90,8 @@ func (w *World) addHost(name string, listen []string) (*host, error) {
 	for _, s := range listen {
 		a, err := w.parseAddr(s)
 		if err == nil {
-			if other := w.byAddr[a]; other != nil {
-				err = fmt.Errorf("the address %v belongs to %q", a, other.name)
+			if other, ok := w.idAt(a); ok {
+				err = fmt.Errorf("the address %v belongs to %q", a, w.nameOfID(other))
 			}
 		}
 		if err != nil {
@@ -97,7 +111,7 @@ func (w *World) addHost(name string, listen []string) (*host, error) {
 // parseAddr reads an address to listen on. Without a host it is the next free
 // one.
 func (n *network) parseAddr(s string) (netip.AddrPort, error) {
-	p := uint16(port)
+	p := uint16(coapPort)
 	if rest, ok := strings.CutPrefix(s, ":"); ok {
 		v, err := strconv.ParseUint(rest, 10, 16)
 		if err != nil || v == 0 {
@@ -108,7 +122,8 @@ func (n *network) parseAddr(s string) (netip.AddrPort, error) {
 	if s == "" {
 		for {
 			n.next = n.next.Next()
-			if a := netip.AddrPortFrom(n.next, p); n.byAddr[a] == nil {
+			a := netip.AddrPortFrom(n.next, p)
+			if _, taken := n.idAt(a); !taken {
 				return a, nil
 			}
 		}
@@ -122,8 +137,8 @@ func (n *network) parseAddr(s string) (netip.AddrPort, error) {
 
 // nameOf returns the name that an address has in the trace.
 func (n *network) nameOf(a netip.AddrPort) string {
-	if h := n.byAddr[a]; h != nil {
-		return h.name
+	if id, ok := n.idAt(a); ok {
+		return n.nameOfID(id)
 	}
 	return a.String()
 }
@@ -156,7 +171,10 @@ func (w *World) open(h *host) (*socket, error) {
 // and what is sent to it, until it has opened it again. The next failures
 // attempts to do so fail.
 func (w *World) Kill(name string, failures int) error {
-	h := w.byName[name]
+	var h *host
+	if id, ok := w.idOf(name); ok {
+		h, _ = w.wake(id)
+	}
 	if h == nil || h.sock == nil {
 		return fmt.Errorf("sim: %q has no open socket", name)
 	}
@@ -223,8 +241,10 @@ func (s *socket) Join(group netip.Addr, _ string) error {
 	return nil
 }
 
-func (s *socket) member(group netip.Addr) bool {
-	for _, g := range s.groups {
+func (s *socket) member(group netip.Addr) bool { return isMember(s.groups, group) }
+
+func isMember(groups []netip.Addr, group netip.Addr) bool {
+	for _, g := range groups {
 		if g == group {
 			return true
 		}
@@ -265,13 +285,13 @@ func (w *World) send(from *host, d *netio.Datagram) error {
 		w.sendGroup(from, src, dst, d.Data)
 		return nil
 	}
-	to := w.byAddr[dst]
-	if to == nil {
+	to, ok := w.idAt(dst)
+	if !ok {
 		w.trace.send(w, from, w.nameOf(dst), d.Data, nil, "nobody is there")
 		return nil
 	}
 	c := carriage{w: w, from: from, src: src, dst: dst, data: d.Data}
-	c.carry(to.id)
+	c.carry(to)
 	c.done()
 	return nil
 }
@@ -304,6 +324,10 @@ func (w *World) sendGroup(from *host, src, dst netip.AddrPort, data []byte) {
 // listens reports whether a host receives what is sent to a group.
 func (n *network) listens(id hostID, group netip.AddrPort) bool {
 	h := n.hosts[id]
+	if h == nil {
+		p := n.populationOf(id)
+		return p.first.Port() == group.Port() && p.first.Addr().Is4() == group.Addr().Is4() && isMember(n.groups, group.Addr())
+	}
 	if h.sock == nil || !h.sock.member(group.Addr()) {
 		return false
 	}
@@ -329,17 +353,16 @@ type carriage struct {
 // it go.
 func (c *carriage) carry(id hostID) {
 	w, from := c.w, c.from
-	to := w.hosts[id]
-	link := w.linkOf(from, to)
+	link := w.linkOf(from, id)
 	v := link.chance(from.rand)
 	if len(w.faults) > 0 {
-		w.judge(&v, &Packet{At: w.now, From: from.name, To: to.name, Source: c.src, Dest: c.dst, Data: c.data, Multicast: c.multicast})
+		w.judge(&v, &Packet{At: w.now, From: from.name, To: w.nameOfID(id), Source: c.src, Dest: c.dst, Data: c.data, Multicast: c.multicast})
 	}
 	if !c.multicast || !v.passes() {
-		w.trace.send(w, from, to.name, c.data, &v, "")
+		w.trace.send(w, from, w.nameOfID(id), c.data, &v, "")
 	}
 	if v.Unreachable != nil {
-		p := w.newPacket(to, c.data[:min(len(c.data), maxQuoted)])
+		p := w.newPacket(id, c.data[:min(len(c.data), maxQuoted)])
 		p.datagram.Peer.Addr, p.datagram.Local, p.datagram.Err = c.dst, c.src, v.Unreachable
 		w.arriveAt(w.after(2*link.delay(from.rand, v.Delay)), p, from.id)
 	}
@@ -368,7 +391,7 @@ func (c *carriage) shared() *packet {
 }
 
 func (c *carriage) make(data []byte) *packet {
-	p := c.w.newPacket(c.from, data)
+	p := c.w.newPacket(c.from.id, data)
 	d := &p.datagram
 	d.Peer.Addr, d.Local, d.Multicast, d.Interface = c.src, c.dst, c.multicast, 1
 	return p

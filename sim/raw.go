@@ -56,9 +56,13 @@ func (p *Peer) Send(to netip.AddrPort, data []byte) error {
 // Inject sends data to an address as if it came from a node or peer, which knows
 // nothing of it.
 func (w *World) Inject(from string, to netip.AddrPort, data []byte) error {
-	h := w.byName[from]
-	if h == nil {
+	id, ok := w.idOf(from)
+	if !ok {
 		return fmt.Errorf("sim: there is no node or peer %q", from)
+	}
+	h, err := w.wake(id)
+	if err != nil {
+		return err
 	}
 	return w.send(h, &netio.Datagram{Data: data, Peer: netio.Peer{Addr: to}})
 }

@@ -253,7 +253,7 @@ func (p *performance) raw(a *args) error {
 	}
 	dst := p.w.Addr(to)
 	if to == allNodes {
-		dst = netip.AddrPortFrom(p.w.groups[0], port)
+		dst = netip.AddrPortFrom(p.w.groups[0], coapPort)
 	} else if !dst.IsValid() {
 		if dst, err = netip.ParseAddrPort(to); err != nil {
 			a.fail("there is no node or peer %q, and it is no address", to)

@@ -142,7 +142,8 @@ func (t *trace) arrive(w *World, to *host, p *packet, lost string) {
 	if t.closed {
 		return
 	}
-	t.begin(w, traceArrive, p.from.name)
+	from := w.nameOfID(p.from)
+	t.begin(w, traceArrive, from)
 	t.buf = append(append(t.buf, to.name...), 0)
 	t.buf = append(append(t.buf, lost...), 0)
 	t.buf = append(t.buf, p.datagram.Data...)
@@ -153,11 +154,11 @@ func (t *trace) arrive(w *World, to *host, p *packet, lost string) {
 	what := brief(p.datagram.Data)
 	switch {
 	case lost != "":
-		t.line(w, fmt.Sprintf("%s → %s %s lost: %s", p.from.name, to.name, what, lost))
+		t.line(w, fmt.Sprintf("%s → %s %s lost: %s", from, to.name, what, lost))
 	case p.datagram.Err != nil:
-		t.line(w, fmt.Sprintf("%s → %s %s not delivered: %v", to.name, p.from.name, what, p.datagram.Err))
+		t.line(w, fmt.Sprintf("%s → %s %s not delivered: %v", to.name, from, what, p.datagram.Err))
 	default:
-		t.line(w, fmt.Sprintf("%s → %s %s delivered", p.from.name, to.name, what))
+		t.line(w, fmt.Sprintf("%s → %s %s delivered", from, to.name, what))
 	}
 }
 

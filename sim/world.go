@@ -67,10 +67,9 @@ type World struct {
 	network
 	trace trace
 
-	ctx   context.Context
-	end   func(error)
-	nodes []*actors.Node
-	ids   map[string]started
+	ctx context.Context
+	end func(error)
+	ids map[string]started
 	// starting is the host whose node is just being started
 	starting *host
 	limit    time.Duration // of waits from outside
@@ -97,10 +96,16 @@ func New(seed uint64) *World {
 // and one purpose. Equal seed, node and stream give equal numbers; different
 // ones have nothing to do with each other.
 func (w *World) Rand(node, stream string) *rand.Rand {
-	b := binary.BigEndian.AppendUint64(nil, w.seed)
+	return rand.New(rand.NewChaCha8(w.key(node, stream)))
+}
+
+// key is what a source of randomness begins with.
+func (w *World) key(node, stream string) [32]byte {
+	var room [64]byte
+	b := binary.BigEndian.AppendUint64(room[:0], w.seed)
 	b = binary.BigEndian.AppendUint64(b, uint64(len(node)))
 	b = append(append(b, node...), stream...)
-	return rand.New(rand.NewChaCha8(sha256.Sum256(b)))
+	return sha256.Sum256(b)
 }
 
 // nodeRand is the randomness of a node that package actors knows by an id. That
@@ -108,16 +113,30 @@ func (w *World) Rand(node, stream string) *rand.Rand {
 // node's randomness does not depend on who else is there.
 func (w *World) nodeRand(id, stream string) *rand.Rand {
 	if h := w.starting; h != nil {
+		if h.member > 0 { // there may be a million of them
+			return w.memberRand(h.name, lifeStream(stream, h.starts))
+		}
 		w.ids[id] = started{h.name, h.starts}
 	}
 	s, ok := w.ids[id]
 	if !ok {
 		s.name = id
 	}
-	if s.times > 1 {
-		stream += "#" + strconv.Itoa(s.times)
+	return w.Rand(s.name, lifeStream(stream, s.times))
+}
+
+// lifeStream is the stream of the n-th life of a node.
+func lifeStream(stream string, n int) string {
+	if n > 1 {
+		stream += "#" + strconv.Itoa(n)
 	}
-	return w.Rand(s.name, stream)
+	return stream
+}
+
+// memberRand is Rand for the many: a small generator.
+func (w *World) memberRand(node, stream string) *rand.Rand {
+	k := w.key(node, stream)
+	return rand.New(rand.NewPCG(binary.BigEndian.Uint64(k[:]), binary.BigEndian.Uint64(k[8:])))
 }
 
 // started says which start of which node an id of package actors stands for.
@@ -168,8 +187,18 @@ func (w *World) Node(name string, cfg actors.Config) (*actors.Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	h.spec = &spec{cfg: cfg}
+	if err := w.start(h); err != nil {
+		return nil, err
+	}
+	return h.node, nil
+}
+
+// start starts the node of a host.
+func (w *World) start(h *host) error {
+	cfg := h.spec.cfg
 	if cfg.Name == "" {
-		cfg.Name = name
+		cfg.Name = h.name
 	}
 	cfg.Listen, cfg.Env = nil, w.env
 	cfg.Open = w.opener(h)
@@ -186,6 +215,9 @@ func (w *World) Node(name string, cfg actors.Config) (*actors.Node, error) {
 		if setup != nil {
 			return setup(n)
 		}
+		if h.spec.setup != nil {
+			return h.spec.setup(int(h.member)-1, n)
+		}
 		return nil
 	}
 	h.starts++
@@ -193,29 +225,30 @@ func (w *World) Node(name string, cfg actors.Config) (*actors.Node, error) {
 	n, err := actors.Start(cfg)
 	w.starting = nil
 	if err != nil {
-		return nil, fmt.Errorf("sim: node %q: %w", name, err)
+		return fmt.Errorf("sim: node %q: %w", h.name, err)
 	}
-	w.nodes = append(w.nodes, n)
-	return n, nil
+	h.node = n
+	return nil
 }
 
 // Addr returns the (first) address of a node or peer, the zero value if there is
 // none of that name.
 func (w *World) Addr(name string) netip.AddrPort {
-	if h := w.byName[name]; h != nil {
-		return h.addrs[0]
+	if id, ok := w.idOf(name); ok {
+		return w.addrsOfID(id)[0]
 	}
 	return netip.AddrPort{}
 }
 
 // resolve is the name service of the World.
 func (w *World) resolve(_ context.Context, name string) ([]netip.Addr, error) {
-	h := w.byName[name]
-	if h == nil {
+	id, ok := w.idOf(name)
+	if !ok {
 		return nil, fmt.Errorf("sim: no node has the name %q", name)
 	}
-	addrs := make([]netip.Addr, len(h.addrs))
-	for i, a := range h.addrs {
+	at := w.addrsOfID(id)
+	addrs := make([]netip.Addr, len(at))
+	for i, a := range at {
 		addrs[i] = a.Addr()
 	}
 	return addrs, nil
@@ -361,8 +394,10 @@ func (w *World) Close() {
 	}
 	w.drain()
 	w.end(ErrClosed)
-	for _, n := range w.nodes {
-		_ = n.Stop(w.ctx) // the context has ended: what is open is cut off
+	for _, h := range w.hosts {
+		if h != nil && h.node != nil {
+			_ = h.node.Stop(w.ctx) // the context has ended: what is open is cut off
+		}
 	}
 	w.closed = true
 	for len(w.tasks) > 0 {
@@ -374,7 +409,7 @@ func (w *World) Close() {
 	for _, t := range w.spare {
 		t.stop()
 	}
-	w.spare, w.nodes = nil, nil
+	w.spare = nil
 	w.env.System.Shutdown()
 }
 
