@@ -67,20 +67,27 @@ type arrival struct {
 	first  bool
 }
 
-// arrive notes that a packet has arrived at a host.
+// arrive takes a packet that has arrived at a host.
 func (w *World) arrive(e event) {
+	if p := w.packets.at(e.what); w.admit(e.who, p) {
+		w.enlist(e.who, p)
+	}
+}
+
+// enlist notes that a host takes a packet at this moment.
+func (w *World) enlist(id hostID, p *packet) {
 	a := &w.arrivals
 	for len(a.last) < len(w.hosts) {
 		a.last = append(a.last, make([]uint32, len(w.hosts)-len(a.last))...)
 	}
-	a.list = append(a.list, arrival{packet: w.packets.at(e.what), to: e.who})
+	a.list = append(a.list, arrival{packet: p, to: id})
 	n := uint32(len(a.list))
-	if last := a.last[e.who]; last > 0 {
+	if last := a.last[id]; last > 0 {
 		a.list[last-1].next = n
 	} else {
 		a.list[n-1].first = true
 	}
-	a.last[e.who] = n
+	a.last[id] = n
 }
 
 // deliver hands out what has arrived: what comes to one host at the same moment
@@ -109,20 +116,21 @@ func (w *World) deliverTo(first uint32) {
 	id := a.list[first].to
 	a.last[id] = 0
 	h, err := w.wake(id)
-	s, lost := h.sock, ""
 	if err != nil {
 		w.trace.text(w, traceNote, h.name, err.Error())
 	}
-	if s == nil || s.receiver.Datagrams == nil {
-		lost = "the socket is closed"
+	s, lost := h.sock, NotLost
+	if !w.isOpen(id) {
+		lost = LostAtClosed
 	}
 	a.inbox = a.inbox[:0]
 	for i := first + 1; i > 0; i = a.list[i-1].next {
 		p := a.list[i-1].packet
-		w.trace.arrive(w, h, p, lost)
+		w.trace.arrive(w, id, p, lost.text())
+		w.count(id, p, lost)
 		a.inbox = append(a.inbox, p.datagram)
 	}
-	if lost == "" {
+	if lost == NotLost {
 		s.receiver.Datagrams(a.inbox)
 	}
 }

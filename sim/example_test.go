@@ -15,7 +15,7 @@ import (
 // fifth datagram: CoAP repeats what is lost, and the lamp is switched exactly as
 // often as somebody has pressed the button.
 func Example() {
-	w := sim.New(1)
+	w := sim.New(2)
 	defer w.Close()
 	if err := w.Link("", "", sim.Link{Latency: 50 * time.Millisecond, Loss: 0.2}); err != nil {
 		log.Fatal(err)

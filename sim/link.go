@@ -3,23 +3,35 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
-	"net/netip"
 	"time"
 
-	"github.com/coap2/coap2/codec"
-	"github.com/coap2/coap2/netio"
+	"github.com/coap2/coap2/sim/dist"
 )
 
 // Link is how datagrams travel in one direction. The zero value is perfect:
 // they arrive at once, all of them, in order.
+//
+// A datagram waits its turn in the queue (Bandwidth), may be lost, doubled,
+// damaged, and is under way for Latency plus what chance adds. Chance is of each
+// pair of nodes and direction by itself: what others send, and how many they are,
+// changes nothing.
 type Link struct {
 	// Latency is how long a datagram is under way.
 	Latency time.Duration
 	// Jitter is the most that is added to Latency, uniformly at random. It
 	// reorders datagrams that are closer together than that.
 	Jitter time.Duration
+	// Delay is added to Latency, drawn for each datagram; nil = nothing. It
+	// reorders too.
+	Delay dist.Time
+	// InOrder keeps the order in which datagrams were sent, whatever Jitter and
+	// Delay say: none arrives before one that was sent earlier. Those that
+	// Reorder holds up, and second copies, are not waited for.
+	InOrder bool
 	// Loss is the probability, 0 to 1, that a datagram is lost.
 	Loss float64
+	// Bursts loses datagrams in bursts, besides Loss; nil = none.
+	Bursts *dist.GilbertElliott
 	// Duplicate is the probability, 0 to 1, that a datagram arrives twice.
 	Duplicate float64
 	// Reorder is the probability, 0 to 1, that a datagram is held up for a
@@ -27,14 +39,90 @@ type Link struct {
 	Reorder float64
 	// ReorderBy is the longest such time; 0 = 100 ms.
 	ReorderBy time.Duration
+	// Corrupt is the probability, 0 to 1, that a bit of the payload is flipped
+	// and no checksum notices.
+	Corrupt float64
+	// Rate bounds what one node can send to one other.
+	Rate
+	// MTU is the size in bytes of the largest IP packet that the way carries,
+	// headers included; 0 = any, otherwise at least 68 (RFC 791).
+	MTU int
+	// Oversize says what becomes of a datagram that does not fit into MTU.
+	Oversize Oversize
 }
+
+// Rate is a bottleneck with a drop-tail queue before it.
+type Rate struct {
+	// Bandwidth is how many bytes pass in a second, IP and UDP headers included;
+	// 0 = no limit.
+	Bandwidth int
+	// Queue is how many bytes there can be in the queue, what has not yet left of the
+	// datagram at its head included; 0 = 65,536. A datagram that finds no room is
+	// lost. One that finds the queue empty is always taken.
+	Queue int
+}
+
+// Validate reports what is wrong with a Rate, if anything.
+func (r Rate) Validate() error {
+	if r.Bandwidth < 0 || r.Bandwidth > maxRate {
+		return fmt.Errorf("sim: Rate.Bandwidth is %d; it must be between 0 and %d bytes a second", r.Bandwidth, maxRate)
+	}
+	if r.Queue < 0 || r.Queue > maxQueue {
+		return fmt.Errorf("sim: Rate.Queue is %d; it must be between 0 and %d bytes", r.Queue, maxQueue)
+	}
+	return nil
+}
+
+// Oversize is what becomes of datagrams that are larger than an MTU.
+type Oversize uint8
+
+// The fates of datagrams that are larger than an MTU.
+const (
+	// Fragment sends them in fragments, each of which meets the losses of the
+	// link by itself; if one is lost, all is lost.
+	Fragment Oversize = iota
+	// Blackhole loses them, and nobody says so.
+	Blackhole
+	// TooBig loses them, and the network tells the sender so, as ICMP "packet
+	// too big" does (RFC 8201): a netio.ErrTransient.
+	TooBig
+)
+
+// String returns "fragment", "blackhole" or "toobig".
+func (o Oversize) String() string {
+	if int(o) < len(oversizes) {
+		return oversizes[o]
+	}
+	return fmt.Sprintf("Oversize(%d)", uint8(o))
+}
+
+// ParseOversize returns the Oversize of which String returns s.
+func ParseOversize(s string) (Oversize, error) {
+	for i, name := range oversizes {
+		if s == name {
+			return Oversize(i), nil
+		}
+	}
+	return 0, fmt.Errorf("sim: %q is not what becomes of a large datagram: want fragment, blackhole or toobig", s)
+}
+
+var oversizes = [...]string{"fragment", "blackhole", "toobig"}
+
+// Bounds of what is configured. Bandwidth times a second stays far from the end
+// of an int64, on 32-bit machines an int has room for both.
+const (
+	maxRate   = 1 << 30
+	maxQueue  = 1 << 30
+	minMTU    = 68
+	maxPacket = 65575 // the largest payload over IPv4, in an IPv6 packet
+)
 
 // Validate reports what is wrong with a Link, if anything.
 func (l Link) Validate() error {
 	for _, f := range [...]struct {
 		name string
 		v    float64
-	}{{"Loss", l.Loss}, {"Duplicate", l.Duplicate}, {"Reorder", l.Reorder}} {
+	}{{"Loss", l.Loss}, {"Duplicate", l.Duplicate}, {"Reorder", l.Reorder}, {"Corrupt", l.Corrupt}} {
 		if !(f.v >= 0 && f.v <= 1) { // so that NaN is refused too
 			return fmt.Errorf("sim: Link.%s is %v; it is a probability, 0 to 1", f.name, f.v)
 		}
@@ -47,160 +135,69 @@ func (l Link) Validate() error {
 			return fmt.Errorf("sim: Link.%s is %v; it must be between 0 and %v", f.name, f.v, maxDelay)
 		}
 	}
+	if l.Delay != nil {
+		if err := l.Delay.Validate(); err != nil {
+			return fmt.Errorf("sim: Link.Delay: %w", err)
+		}
+	}
+	if l.Bursts != nil {
+		if err := l.Bursts.Validate(); err != nil {
+			return fmt.Errorf("sim: Link.Bursts: %w", err)
+		}
+	}
+	if err := l.Rate.Validate(); err != nil {
+		return err
+	}
+	if l.MTU != 0 && (l.MTU < minMTU || l.MTU > maxPacket) {
+		return fmt.Errorf("sim: Link.MTU is %d; it must be 0 or between %d and %d", l.MTU, minMTU, maxPacket)
+	}
+	if int(l.Oversize) >= len(oversizes) {
+		return fmt.Errorf("sim: Link.Oversize is %v; want Fragment, Blackhole or TooBig", l.Oversize)
+	}
 	return nil
 }
-
-// maxCopies keeps a fault from becoming a flood.
-const maxCopies = 100
 
 // maxDelay keeps sums of delays far from the end of time.Duration.
 const maxDelay = 1000 * time.Hour
 
-// delay returns how long a datagram takes, extra included.
-func (l *Link) delay(r *rand.Rand, extra time.Duration) time.Duration {
-	d := l.Latency + min(max(extra, 0), maxDelay)
-	if l.Jitter > 0 {
-		d += time.Duration(r.Float64() * float64(l.Jitter))
-	}
-	return d
+// random reports whether chance decides anything on the link.
+func (l *Link) random() bool {
+	return l.Loss > 0 || l.Bursts != nil || l.Duplicate > 0 || l.Reorder > 0 || l.Corrupt > 0 || l.Jitter > 0 || l.Delay != nil
 }
 
-// linkRule is a Link and for whom it is.
-type linkRule struct {
-	from, to string // "" = any
-	link     Link
+// stateful reports whether what becomes of a datagram on the link depends on
+// those before it.
+func (l *Link) stateful() bool {
+	return l.Bursts != nil || l.Bandwidth > 0 || l.InOrder || l.MTU > 0 && l.Oversize == TooBig
 }
 
-// Link sets the properties of the way from one node to another, in that
-// direction. An empty name stands for all nodes; of several that fit, the one set
-// last counts. What is already under way is not touched.
-func (w *World) Link(from, to string, l Link) error {
-	if err := l.Validate(); err != nil {
-		return err
-	}
-	for i := range w.links {
-		if w.links[i].from == from && w.links[i].to == to {
-			w.links = append(w.links[:i], w.links[i+1:]...)
-			break
-		}
-	}
-	w.links = append(w.links, linkRule{from, to, l})
-	return nil
-}
-
-func (n *network) linkOf(from *host, to hostID) *Link {
-	for i := len(n.links) - 1; i >= 0; i-- {
-		if r := &n.links[i]; r.matches(n, from, to) {
-			return &r.link
-		}
-	}
-	return &Link{}
-}
-
-func (r *linkRule) matches(n *network, from *host, to hostID) bool {
-	return (r.from == "" || r.from == from.name) && (r.to == "" || r.to == n.nameOfID(to))
-}
-
-// Packet is a datagram that is about to be sent, as a Fault sees it.
-type Packet struct {
-	At       netio.Instant
-	From, To string // nodes
-	// Source and Dest are its addresses; Dest is the group's if Multicast.
-	Source, Dest netip.AddrPort
-	// Data is the payload, valid during the call and not to be changed.
-	Data      []byte
-	Multicast bool
-}
-
-// Message returns the CoAP message in the datagram, which refers to Data, or the
-// error of codec.Message.Parse.
-func (p *Packet) Message() (codec.Message, error) {
-	var m codec.Message
-	err := m.Parse(p.Data)
-	return m, err
-}
-
-// Verdict is what is to happen to one datagram. The zero value lets it pass.
-type Verdict struct {
-	// Drop loses it.
-	Drop bool
-	// Delay holds it up, in addition to what the Link does.
-	Delay time.Duration
-	// Copies is how many more times it arrives, at most 100.
-	Copies int
-	// Edit changes its payload; it may change what it is given.
-	Edit func(data []byte) []byte
-	// Unreachable loses it, and makes the network tell the sender so, as ICMP
-	// does: this is the error.
-	Unreachable error
-}
-
-// passes reports whether the verdict leaves a datagram alone.
-func (v *Verdict) passes() bool {
-	return !v.Drop && v.Delay <= 0 && v.Copies <= 0 && v.Edit == nil && v.Unreachable == nil
-}
-
-// and adds to a verdict what another says.
-func (v *Verdict) and(o Verdict) {
-	v.Drop = v.Drop || o.Drop
-	v.Delay = min(max(v.Delay, 0), maxDelay) + min(max(o.Delay, 0), maxDelay)
-	v.Copies = min(max(v.Copies, 0)+max(o.Copies, 0), maxCopies)
-	if o.Unreachable != nil {
-		v.Unreachable = o.Unreachable
-	}
-	switch first := v.Edit; {
-	case first == nil:
-		v.Edit = o.Edit
-	case o.Edit != nil:
-		v.Edit = func(b []byte) []byte { return o.Edit(first(b)) }
-	}
-}
-
-// Fault hits chosen datagrams. All conditions must hold; the zero value hits
-// all datagrams, and lets them pass.
-type Fault struct {
-	// From and To are the nodes between which it happens, in that direction;
-	// "" = any.
-	From, To string
-	// Since and Until bound when it happens, as time since the World's
-	// beginning (World.Elapsed): from Since on, before Until. 0 = no bound.
-	Since, Until time.Duration
-	// Match says for which datagrams it happens; nil = all.
-	Match func(*Packet) bool
-	// Nth are the ones that are hit, of the datagrams for which all of the
-	// above holds, counted from 1; empty = all of them.
-	Nth []int
-	// Verdict is what happens to them.
-	Verdict Verdict
-	// Judge, where set, says what happens instead of Verdict.
-	Judge func(*Packet) Verdict
-}
-
-type fault struct {
-	Fault
-	count int
-}
-
-// Fault lets a fault happen from now on, besides those that are there. The
-// function that it returns ends it.
-func (w *World) Fault(f Fault) (remove func()) {
-	x := &fault{Fault: f}
-	w.faults = append(w.faults, x)
-	return func() {
-		for i := range w.faults {
-			if w.faults[i] == x {
-				w.faults = append(w.faults[:i:i], w.faults[i+1:]...)
-				return
+// delay returns how long a datagram takes that goes in n fragments, extra
+// included: as long as the slowest of them.
+func (l *Link) delay(r *rand.Rand, n int, extra time.Duration) time.Duration {
+	slowest := time.Duration(0)
+	if l.Jitter > 0 || l.Delay != nil {
+		for range n {
+			d := time.Duration(r.Float64() * float64(l.Jitter))
+			if l.Delay != nil {
+				d += dist.Sample(l.Delay, r)
 			}
+			slowest = max(slowest, d)
 		}
 	}
+	return l.Latency + min(max(extra, 0), maxDelay) + slowest
 }
 
-// chance returns what chance has in store for a datagram.
-func (l *Link) chance(r *rand.Rand) Verdict {
+// chance returns what chance has in store for a datagram of size bytes that goes
+// in n fragments.
+func (l *Link) chance(r *rand.Rand, f *flow, n, size int) Verdict {
 	var v Verdict
-	if l.Loss > 0 && r.Float64() < l.Loss {
-		v.Drop = true
+	for range n {
+		if l.Loss > 0 && r.Float64() < l.Loss {
+			v.Drop = true
+		}
+		if l.Bursts != nil && l.Bursts.Lost(&f.path, r) {
+			v.Drop = true
+		}
 	}
 	if l.Duplicate > 0 && r.Float64() < l.Duplicate {
 		v.Copies = 1
@@ -212,39 +209,12 @@ func (l *Link) chance(r *rand.Rand) Verdict {
 		}
 		v.Delay = time.Duration(r.Float64() * float64(by))
 	}
+	if l.Corrupt > 0 && r.Float64() < l.Corrupt && size > 0 {
+		bit := r.IntN(8 * size)
+		v.Edit = func(b []byte) []byte {
+			b[bit/8] ^= 1 << (bit % 8)
+			return b
+		}
+	}
 	return v
-}
-
-// judge adds to a verdict what the faults say, in the order in which they were
-// added.
-func (w *World) judge(v *Verdict, p *Packet) {
-	for _, f := range w.faults {
-		if f.hits(p) {
-			if f.Judge != nil {
-				v.and(f.Judge(p))
-			} else {
-				v.and(f.Verdict)
-			}
-		}
-	}
-}
-
-func (f *fault) hits(p *Packet) bool {
-	at := p.At.Sub(Epoch)
-	if f.From != "" && f.From != p.From || f.To != "" && f.To != p.To || at < f.Since || f.Until != 0 && at >= f.Until {
-		return false
-	}
-	if f.Match != nil && !f.Match(p) {
-		return false
-	}
-	f.count++
-	if len(f.Nth) == 0 {
-		return true
-	}
-	for _, n := range f.Nth {
-		if n == f.count {
-			return true
-		}
-	}
-	return false
 }

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/coap2/coap2/actors"
 	"github.com/coap2/coap2/netio"
@@ -32,20 +32,29 @@ type network struct {
 	populations []*Population
 	next        netip.Addr
 	groups      []netip.Addr // All CoAP Nodes
-	links       []linkRule
-	faults      []*fault
 	packets     table[*packet]
 	spares      []*packet
 	arrivals
+	rules
+	flows     flows
+	draws     draws
+	mapped    translations
+	nics      map[hostID]*nic
+	groupSent uint64 // datagrams that were sent to groups
+	stats     NetStats
+	watchers  []*watcher
 }
 
-func (n *network) init() {
+func (n *network) init(r *rand.Rand) {
 	n.byName, n.byAddr = map[string]*host{}, map[netip.AddrPort]*host{}
 	n.next = netip.AddrFrom4([4]byte{10, 0, 0, 0})
 	for _, g := range []string{"224.0.1.187", "ff02::fd", "ff05::fd"} { // RFC 7252 §12.8
 		n.groups = append(n.groups, netip.MustParseAddr(g))
 	}
-	n.links = []linkRule{{link: Link{Latency: time.Millisecond}}}
+	n.rules.init()
+	n.draws.init(r.Uint64())
+	n.mapped.inside, n.mapped.outside, n.mapped.port = map[netip.AddrPort]*mapping{}, map[netip.AddrPort]*mapping{}, map[netip.Addr]uint16{}
+	n.nics = map[hostID]*nic{}
 }
 
 // host is a name in the network and its addresses.
@@ -57,16 +66,19 @@ type host struct {
 	one    [1]netip.AddrPort // of a member
 	node   *actors.Node      // the last one; nil = it has none
 	spec   *spec
-	sock   *socket // nil while it has none that is open
-	rand   *rand.Rand
-	starts int // of its node
-	refuse int // how many more attempts to open a socket fail
-	notes  []note
+	sock   *socket     // nil while it has none that is open
+	key    uint64      // stands for its name
+	uplink *bottleneck // nil until needed
+	// groupSent is how many datagrams it has sent to groups.
+	groupSent uint64
+	starts    int // of its node
+	refuse    int // how many more attempts to open a socket fail
+	notes     []note
 }
 
 func checkName(name string) error {
-	if name == "" || strings.ContainsAny(name, " \t\r\n*:,=→") || strings.Contains(name, "->") || len(name) > 253 {
-		return fmt.Errorf("sim: %q is no name for a node: want 1 to 253 characters, without spaces and any of * : , = ->", name)
+	if name == "" || strings.ContainsAny(name, " \t\r\n*:,=→[]@%") || strings.Contains(name, "->") || len(name) > 253 {
+		return fmt.Errorf("sim: %q is no name for a node: want 1 to 253 characters, without spaces and any of * : , = [ ] @ %% ->", name)
 	}
 	return nil
 }
@@ -86,7 +98,7 @@ func (w *World) addHost(name string, listen []string) (*host, error) {
 	if len(listen) == 0 {
 		listen = []string{""}
 	}
-	h := &host{name: name, rand: w.Rand(name, "link")}
+	h := &host{name: name, key: hashName(hashSeed, name)}
 	for _, s := range listen {
 		a, err := w.parseAddr(s)
 		if err == nil {
@@ -139,6 +151,9 @@ func (n *network) parseAddr(s string) (netip.AddrPort, error) {
 func (n *network) nameOf(a netip.AddrPort) string {
 	if id, ok := n.idAt(a); ok {
 		return n.nameOfID(id)
+	}
+	if m := n.mapped.outside[a]; m != nil {
+		return n.nameOfID(m.host)
 	}
 	return a.String()
 }
@@ -252,6 +267,19 @@ func isMember(groups []netip.Addr, group netip.Addr) bool {
 	return false
 }
 
+// Leave ends what Join has begun, that of the groups that are joined from the
+// beginning included.
+func (s *socket) Leave(group netip.Addr, _ string) error {
+	if s.closed {
+		return netio.ErrClosed
+	}
+	if group = group.Unmap().WithZone(""); !s.member(group) {
+		return fmt.Errorf("sim: cannot leave %v: it was not joined", group)
+	}
+	s.groups = slices.DeleteFunc(slices.Clone(s.groups), func(g netip.Addr) bool { return g == group })
+	return nil
+}
+
 // Local implements netio.Transport.
 func (s *socket) Local() []netip.AddrPort { return append([]netip.AddrPort(nil), s.host.addrs...) }
 
@@ -268,6 +296,7 @@ func (s *socket) shut() {
 	s.closed = true
 	if s.host.sock == s {
 		s.host.sock = nil
+		s.w.flush(s.host.id)
 	}
 }
 
@@ -281,16 +310,32 @@ func (w *World) send(from *host, d *netio.Datagram) error {
 	if err != nil {
 		return err
 	}
-	if dst.Addr().IsMulticast() {
-		w.sendGroup(from, src, dst, d.Data)
+	c := carriage{w: w, from: from, sender: src, src: src, dst: dst, local: dst, data: d.Data, multicast: dst.Addr().IsMulticast()}
+	if i := w.iface(w.classOf(from.id)); i.MTU > 0 && c.size() > i.MTU {
+		return fmt.Errorf("sim: %s cannot send %d bytes to %v: with its headers that is %d, the interface carries %d: %w", from.name, len(d.Data), dst, c.size(), i.MTU, ErrTooLong)
+	}
+	if c.multicast {
+		w.sendGroup(&c)
 		return nil
 	}
-	to, ok := w.idAt(dst)
+	to, local, through, ok := w.find(from, dst)
+	c.begin()
+	c.local = local
+	if nat := w.natOf(from.id); nat != nil && nat.translates(src.Addr()) && (!ok || through || nat != w.natOf(to)) {
+		var free bool
+		if c.src, free = w.translate(nat, from.id, src); !free {
+			c.src, ok = src, false
+		}
+	}
 	if !ok {
-		w.trace.send(w, from, w.nameOf(dst), d.Data, nil, "nobody is there")
+		c.sent("")
+		w.stats.Copies++
+		c.lose(w.nameOf(dst), nil, LostUnreachable)
 		return nil
 	}
-	c := carriage{w: w, from: from, src: src, dst: dst, data: d.Data}
+	if len(w.watchers) > 0 {
+		c.sent(w.nameOfID(to))
+	}
 	c.carry(to)
 	c.done()
 	return nil
@@ -310,11 +355,20 @@ func (h *host) source(local, dst netip.AddrPort) (netip.AddrPort, error) {
 }
 
 // sendGroup sends to the members of a group; each copy has its own fate.
-func (w *World) sendGroup(from *host, src, dst netip.AddrPort, data []byte) {
-	w.trace.send(w, from, dst.String(), data, nil, "")
-	c := carriage{w: w, from: from, src: src, dst: dst, data: data, multicast: true}
+func (w *World) sendGroup(c *carriage) {
+	w.trace.send(w, c.from, c.dst.String(), c.data, nil, "")
+	c.begin()
+	if nat := w.natOf(c.from.id); nat != nil && nat.translates(c.src.Addr()) {
+		if outside, ok := w.translate(nat, c.from.id, c.src); ok {
+			c.nat, c.outside = nat, outside
+		}
+	}
+	c.sent("")
+	if c.scope <= InterfaceLocal {
+		return
+	}
 	for id := range w.hosts {
-		if to := hostID(id); to != from.id && w.listens(to, dst) {
+		if to := hostID(id); to != c.from.id && w.listens(to, c.dst) {
 			c.carry(to)
 		}
 	}
@@ -337,69 +391,4 @@ func (n *network) listens(id hostID, group netip.AddrPort) bool {
 		}
 	}
 	return false
-}
-
-// carriage brings a datagram to one receiver or to many, who share its bytes.
-type carriage struct {
-	w         *World
-	from      *host
-	src, dst  netip.AddrPort
-	data      []byte
-	multicast bool
-	packet    *packet // the datagram as it was sent, once it has receivers
-}
-
-// carry decides on what becomes of the datagram on its way to a host, and lets
-// it go.
-func (c *carriage) carry(id hostID) {
-	w, from := c.w, c.from
-	link := w.linkOf(from, id)
-	v := link.chance(from.rand)
-	if len(w.faults) > 0 {
-		w.judge(&v, &Packet{At: w.now, From: from.name, To: w.nameOfID(id), Source: c.src, Dest: c.dst, Data: c.data, Multicast: c.multicast})
-	}
-	if !c.multicast || !v.passes() {
-		w.trace.send(w, from, w.nameOfID(id), c.data, &v, "")
-	}
-	if v.Unreachable != nil {
-		p := w.newPacket(id, c.data[:min(len(c.data), maxQuoted)])
-		p.datagram.Peer.Addr, p.datagram.Local, p.datagram.Err = c.dst, c.src, v.Unreachable
-		w.arriveAt(w.after(2*link.delay(from.rand, v.Delay)), p, from.id)
-	}
-	if v.Drop || v.Unreachable != nil {
-		return
-	}
-	p := (*packet)(nil)
-	if v.Edit != nil {
-		p = c.make(v.Edit(append([]byte(nil), c.data...)))
-	} else {
-		p = c.shared()
-	}
-	for range 1 + max(v.Copies, 0) {
-		w.arriveAt(w.after(link.delay(from.rand, v.Delay)), p, id)
-	}
-}
-
-// shared returns the packet that all receivers share who get the datagram as it
-// was sent.
-func (c *carriage) shared() *packet {
-	if c.packet == nil {
-		c.packet = c.make(c.data)
-		c.packet.under++ // until done
-	}
-	return c.packet
-}
-
-func (c *carriage) make(data []byte) *packet {
-	p := c.w.newPacket(c.from.id, data)
-	d := &p.datagram
-	d.Peer.Addr, d.Local, d.Multicast, d.Interface = c.src, c.dst, c.multicast, 1
-	return p
-}
-
-// done says that there are no more receivers.
-func (c *carriage) done() {
-	if c.packet != nil {
-		c.w.release(c.packet)
-	}
 }

@@ -393,7 +393,7 @@ func (w *World) wake(id hostID) (*host, error) {
 	h := &host{id: id, name: p.name(i), spec: &p.start, member: int32(i) + 1}
 	h.one[0] = p.addr(i)
 	h.addrs = h.one[:]
-	h.rand = w.memberRand(h.name, "link")
+	h.key = hashName(hashSeed, h.name)
 	w.hosts[id] = h
 	p.awake++
 	return h, w.start(h)

@@ -138,13 +138,13 @@ func (t *trace) send(w *World, from *host, to string, data []byte, v *Verdict, w
 
 // arrive tells of a datagram that has arrived, or of why it is lost at the last
 // moment.
-func (t *trace) arrive(w *World, to *host, p *packet, lost string) {
+func (t *trace) arrive(w *World, id hostID, p *packet, lost string) {
 	if t.closed {
 		return
 	}
-	from := w.nameOfID(p.from)
+	from, to := w.nameOfID(p.from), w.nameOfID(id)
 	t.begin(w, traceArrive, from)
-	t.buf = append(append(t.buf, to.name...), 0)
+	t.buf = append(append(t.buf, to...), 0)
 	t.buf = append(append(t.buf, lost...), 0)
 	t.buf = append(t.buf, p.datagram.Data...)
 	t.mix(t.buf)
@@ -154,11 +154,11 @@ func (t *trace) arrive(w *World, to *host, p *packet, lost string) {
 	what := brief(p.datagram.Data)
 	switch {
 	case lost != "":
-		t.line(w, fmt.Sprintf("%s → %s %s lost: %s", from, to.name, what, lost))
+		t.line(w, fmt.Sprintf("%s → %s %s lost: %s", from, to, what, lost))
 	case p.datagram.Err != nil:
-		t.line(w, fmt.Sprintf("%s → %s %s not delivered: %v", to.name, from, what, p.datagram.Err))
+		t.line(w, fmt.Sprintf("%s → %s %s not delivered: %v", to, from, what, p.datagram.Err))
 	default:
-		t.line(w, fmt.Sprintf("%s → %s %s delivered", from, to.name, what))
+		t.line(w, fmt.Sprintf("%s → %s %s delivered", from, to, what))
 	}
 }
 

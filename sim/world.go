@@ -86,7 +86,7 @@ func New(seed uint64) *World {
 	w.env = actors.NewEnv(clock{w}, runner{w}, slog.New(&logHandler{w: w}))
 	w.env.Rand = w.nodeRand
 	w.env.Resolve = w.resolve
-	w.network.init()
+	w.network.init(w.Rand("", "network"))
 	w.ctx, w.end = actors.NewTaskContext(w.env)
 	w.plain = reflect.TypeOf(w.ctx)
 	return w

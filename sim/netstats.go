@@ -1,0 +1,159 @@
+package sim
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/coap2/coap2/netio"
+)
+
+// Cause says why a datagram did not arrive.
+type Cause uint8
+
+// The causes of loss.
+const (
+	// NotLost: it was not lost.
+	NotLost Cause = iota
+	// LostOnLink: by chance (Link.Loss, Link.Bursts).
+	LostOnLink
+	// LostByFault: a Fault drops it or says that it is unreachable.
+	LostByFault
+	// LostInQueue: a queue had no room (Rate).
+	LostInQueue
+	// LostInBuffer: the receive buffer had no room (Interface.Buffer).
+	LostInBuffer
+	// LostByMTU: it was too large for the link (Link.MTU, Oversize).
+	LostByMTU
+	// LostByPartition: a Partition is in between.
+	LostByPartition
+	// LostUnreachable: nobody has the address, or no longer.
+	LostUnreachable
+	// LostByHopLimit: its hop limit came to its end.
+	LostByHopLimit
+	// LostAtClosed: the socket of the receiver is closed.
+	LostAtClosed
+	// Causes is how many there are.
+	Causes
+)
+
+var causes = [Causes]string{"", "loss", "fault", "queue", "buffer", "mtu", "partition", "unreachable", "hop limit", "closed"}
+
+// String returns a word: "loss", "fault", "queue", "buffer", "mtu", "partition",
+// "unreachable", "hop limit", "closed".
+func (c Cause) String() string {
+	if c < Causes {
+		return causes[c]
+	}
+	return fmt.Sprintf("Cause(%d)", uint8(c))
+}
+
+// text says it in the trace.
+func (c Cause) text() string {
+	switch c {
+	case LostInQueue:
+		return "the queue is full"
+	case LostInBuffer:
+		return "the receive buffer is full"
+	case LostByMTU:
+		return "too large"
+	case LostUnreachable:
+		return "nobody is there"
+	case LostAtClosed:
+		return "the socket is closed"
+	}
+	return c.String()
+}
+
+// NetStats are the counters of the network since the World began. At any moment
+//
+//	Copies + Duplicated = Delivered + the sum of Lost + Queued
+//
+// The network's own news of datagrams that did not arrive (Verdict.Unreachable,
+// TooBig) are not in it.
+type NetStats struct {
+	// Sent is how many datagrams were sent; one that was sent to a group counts
+	// once.
+	Sent uint64
+	// SentBytes is how much payload they had.
+	SentBytes uint64
+	// Copies is to how many receivers they were sent: one for a unicast
+	// datagram, as many as the group has members in its scope for the others.
+	Copies uint64
+	// Duplicated is how many more copies the network has made.
+	Duplicated uint64
+	// Delivered is how many copies were handed to their receivers.
+	Delivered uint64
+	// DeliveredBytes is how much payload they had.
+	DeliveredBytes uint64
+	// Lost is how many copies did not arrive, by Cause.
+	Lost [Causes]uint64
+	// Queued is how many copies are under way or wait in a queue or buffer.
+	Queued uint64
+}
+
+// LostTotal returns the sum of Lost.
+func (s *NetStats) LostTotal() uint64 {
+	sum := uint64(0)
+	for _, n := range s.Lost {
+		sum += n
+	}
+	return sum
+}
+
+// Balanced reports whether the counters add up.
+func (s *NetStats) Balanced() bool {
+	return s.Copies+s.Duplicated == s.Delivered+s.LostTotal()+s.Queued
+}
+
+// NetStats returns the counters of the network.
+func (w *World) NetStats() NetStats { return w.stats }
+
+// TransitKind is what happens to a datagram in the network.
+type TransitKind uint8
+
+// What happens to datagrams.
+const (
+	// TransitSent: a node sends it; to a group, once.
+	TransitSent TransitKind = iota + 1
+	// TransitDelivered: a copy is handed to its receiver.
+	TransitDelivered
+	// TransitLost: a copy is lost.
+	TransitLost
+)
+
+// Transit is something that happens to a datagram in the network.
+type Transit struct {
+	At   netio.Instant
+	Kind TransitKind
+	// From and To are the names of the nodes; To is "" in what is sent to a group
+	// or to an address that nobody has.
+	From, To string
+	// Source and Dest are the addresses in the datagram at this place.
+	Source, Dest netip.AddrPort
+	// HopLimit is what is left of it.
+	HopLimit int
+	// Multicast: Dest is a group's.
+	Multicast bool
+	// Cause says why it is lost; NotLost unless it is.
+	Cause Cause
+	// Data is the payload, valid during the call and not to be changed.
+	Data []byte
+}
+
+// Watch calls f with everything that happens to datagrams in the network, in
+// order, until the function that it returns is called. Package pcap writes it to
+// a file.
+func (w *World) Watch(f func(*Transit)) (stop func()) {
+	x := &watcher{f}
+	w.watchers = append(w.watchers, x)
+	return func() {
+		for i := range w.watchers {
+			if w.watchers[i] == x {
+				w.watchers = append(w.watchers[:i:i], w.watchers[i+1:]...)
+				return
+			}
+		}
+	}
+}
+
+type watcher struct{ f func(*Transit) }
