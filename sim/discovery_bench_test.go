@@ -69,7 +69,7 @@ func heap() uint64 {
 
 // BenchmarkDiscovery makes a World of nodes and asks all of them at once.
 func BenchmarkDiscovery(b *testing.B) {
-	for _, nodes := range []int{1000, 100_000, 1_000_000} {
+	for _, nodes := range []int{1000, 20_000, 100_000, 1_000_000} {
 		b.Run(fmt.Sprint(nodes), func(b *testing.B) {
 			if nodes > 100_000 && testing.Short() {
 				b.Skip("it takes memory")

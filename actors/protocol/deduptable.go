@@ -79,7 +79,7 @@ func (e *dedupEntry) answerAt(pos uint64) {
 func (e *dedupEntry) mark() uint64 { return e.pos - uint64(e.lag) }
 
 // firstEntries is the length of the first ring.
-const firstEntries = 4
+const firstEntries = 2
 
 // find returns the entry of a key, or nil. The pointer is valid until the next
 // insertion or removal.

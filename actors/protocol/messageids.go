@@ -27,9 +27,12 @@ const (
 // at least 61,440 messages in a lifetime (and in the rhythm of the blocks all
 // 65,536), which for the default of 247 s is about 250 a second.
 type MessageIDs struct {
-	free    [idBlocks]uint32 // when the block's IDs may be used again; in ticks
-	hold    uint32           // when the unused rest of the present block may be used
-	longest uint32           // the longest lifetime seen, in ticks: what Force assumes
+	// when the IDs of a block may be used again, in ticks: the first block, in
+	// which most peers stay for ever, and the others
+	first   uint32
+	others  *[idBlocks - 1]uint32
+	hold    uint32 // when the unused rest of the present block may be used
+	longest uint32 // the longest lifetime seen, in ticks: what Force assumes
 	start   uint16
 	next    uint16 // what to give next, relative to start
 	left    uint16 // how many IDs of the present block remain; 0 before the first
@@ -94,26 +97,48 @@ func (m *MessageIDs) earliest() (block int, free uint32) {
 	if m.left > 0 {
 		block = (block + 1) % idBlocks
 	}
-	free = m.free[block]
+	free = m.free(block)
 	for i := 1; i < idBlocks; i++ {
 		b := (block + i) % idBlocks
-		if m.free[b] < free {
-			block, free = b, m.free[b]
+		if f := m.free(b); f < free {
+			block, free = b, f
 		}
 	}
 	return block, free
 }
 
+// free returns when the IDs of a block may be used again.
+func (m *MessageIDs) free(block int) uint32 {
+	switch {
+	case block == 0:
+		return m.first
+	case m.others == nil:
+		return 0
+	}
+	return m.others[block-1]
+}
+
+// block returns the place of what free returns.
+func (m *MessageIDs) block(i int) *uint32 {
+	if i == 0 {
+		return &m.first
+	}
+	if m.others == nil {
+		m.others = new([idBlocks - 1]uint32)
+	}
+	return &m.others[i-1]
+}
+
 func (m *MessageIDs) enter(block int) {
 	m.next = uint16(block << idBlockBits)
 	m.left = idBlockLen
-	m.hold = m.free[block]
+	m.hold = m.free(block)
 }
 
 func (m *MessageIDs) take(free uint32) uint16 {
 	id := m.start + m.next
-	b := m.next >> idBlockBits
-	m.free[b] = max(m.free[b], free)
+	b := m.block(int(m.next >> idBlockBits))
+	*b = max(*b, free)
 	m.next++
 	m.left--
 	return id

@@ -19,12 +19,17 @@ const DefaultMaxPeers = 1 << 16
 // peer that has been unused for longest makes room, unless it is pinned: peers
 // with exchanges under way stay. All methods take constant time.
 type Peers[T any] struct {
-	max     int
-	table   map[netio.Peer]*PeerEntry[T] // never ranged over
-	idle    PeerEntry[T]                 // the ring of unpinned entries; next is the oldest
-	dropped *PeerEntry[T]                // what the last Get or Expire has dropped, by next
-	last    *PeerEntry[T]                // the last of these
-	now     netio.Instant                // the latest moment that has been told
+	max int
+	// few has the entries while they are not more than fewPeers, which is so at
+	// most nodes of a large network; then table has them, which is never ranged
+	// over.
+	few     []*PeerEntry[T]
+	table   map[netio.Peer]*PeerEntry[T]
+	oldest  *PeerEntry[T] // of the unpinned entries, linked by next
+	newest  *PeerEntry[T]
+	dropped *PeerEntry[T] // what the last Get or Expire has dropped, by next
+	last    *PeerEntry[T] // the last of these
+	now     netio.Instant // the latest moment that has been told
 	id      uint64
 	pinned  int
 	evicted uint64
@@ -46,6 +51,9 @@ type PeerEntry[T any] struct {
 	gone       bool
 }
 
+// fewPeers is up to how many entries are found by looking at each.
+const fewPeers = 4
+
 // PeersStats are the counters of a Peers.
 type PeersStats struct {
 	// Len is the number of peers that are known.
@@ -63,9 +71,7 @@ func NewPeers[T any](max int) *Peers[T] {
 	if max < 1 {
 		max = DefaultMaxPeers
 	}
-	p := &Peers[T]{max: max, table: make(map[netio.Peer]*PeerEntry[T])}
-	p.idle.prev, p.idle.next = &p.idle, &p.idle
-	return p
+	return &Peers[T]{max: max}
 }
 
 // Get returns the entry of a peer, which counts as used now; it makes one if
@@ -77,30 +83,69 @@ func NewPeers[T any](max int) *Peers[T] {
 func (p *Peers[T]) Get(now netio.Instant, peer netio.Peer) (e *PeerEntry[T], made bool, err error) {
 	p.dropped, p.last = nil, nil
 	p.now = max(p.now, now)
-	if e = p.table[peer]; e != nil {
+	if e = p.Find(peer); e != nil {
 		e.used = p.now
-		if e.pins == 0 {
-			e.unlink()
+		if e.pins == 0 && e != p.newest {
+			p.unlink(e)
 			p.link(e)
 		}
 		return e, false, nil
 	}
-	if len(p.table) >= p.max {
-		if p.idle.next == &p.idle {
+	if p.Len() >= p.max {
+		if p.oldest == nil {
 			return nil, false, fmt.Errorf("%w: all %d peers have something under way; raise the limit or try later", ErrPeersFull, p.max)
 		}
-		p.drop(p.idle.next)
+		p.drop(p.oldest)
 		p.evicted++
 	}
 	p.id++
 	e = &PeerEntry[T]{Peer: peer, ID: p.id & (1<<48 - 1), used: p.now}
-	p.table[peer] = e
+	p.add(e)
 	p.link(e)
 	return e, true, nil
 }
 
 // Find returns the entry of a peer, or nil; it does not count as a use.
-func (p *Peers[T]) Find(peer netio.Peer) *PeerEntry[T] { return p.table[peer] }
+func (p *Peers[T]) Find(peer netio.Peer) *PeerEntry[T] {
+	if p.table != nil {
+		return p.table[peer]
+	}
+	for _, e := range p.few {
+		if e.Peer == peer {
+			return e
+		}
+	}
+	return nil
+}
+
+// add puts an entry among those that Find finds.
+func (p *Peers[T]) add(e *PeerEntry[T]) {
+	if p.table == nil {
+		if len(p.few) < fewPeers {
+			p.few = append(p.few, e)
+			return
+		}
+		p.table = make(map[netio.Peer]*PeerEntry[T], 2*fewPeers)
+		for _, f := range p.few {
+			p.table[f.Peer] = f
+		}
+		p.few = nil
+	}
+	p.table[e.Peer] = e
+}
+
+// remove takes an entry away from those that Find finds.
+func (p *Peers[T]) remove(e *PeerEntry[T]) {
+	delete(p.table, e.Peer)
+	for i, f := range p.few {
+		if f == e {
+			last := len(p.few) - 1
+			p.few[i], p.few[last] = p.few[last], nil
+			p.few = p.few[:last]
+			return
+		}
+	}
+}
 
 // Pin keeps the entry in the table until Unpin has been called as often. An
 // entry that has been dropped cannot be pinned any more: that does nothing.
@@ -109,7 +154,7 @@ func (p *Peers[T]) Pin(e *PeerEntry[T]) {
 		return
 	}
 	if e.pins == 0 {
-		e.unlink()
+		p.unlink(e)
 		p.pinned++
 	}
 	e.pins++
@@ -135,8 +180,8 @@ func (p *Peers[T]) Expire(now netio.Instant, maxIdle time.Duration, n int) int {
 	p.dropped, p.last = nil, nil
 	p.now = max(p.now, now)
 	count := 0
-	for count < n && p.idle.next != &p.idle && p.now.Sub(p.idle.next.used) > maxIdle {
-		p.drop(p.idle.next)
+	for count < n && p.oldest != nil && p.now.Sub(p.oldest.used) > maxIdle {
+		p.drop(p.oldest)
 		count++
 	}
 	return count
@@ -155,28 +200,42 @@ func (p *Peers[T]) Dropped() (e *PeerEntry[T], ok bool) {
 }
 
 // Len returns the number of peers that are known.
-func (p *Peers[T]) Len() int { return len(p.table) }
+func (p *Peers[T]) Len() int { return len(p.table) + len(p.few) }
 
 // Stats returns the counters.
 func (p *Peers[T]) Stats() PeersStats {
-	return PeersStats{Len: len(p.table), Pinned: p.pinned, Evicted: p.evicted}
+	return PeersStats{Len: p.Len(), Pinned: p.pinned, Evicted: p.evicted}
 }
 
 // link makes e the most recently used of the idle entries.
 func (p *Peers[T]) link(e *PeerEntry[T]) {
-	e.prev, e.next = p.idle.prev, &p.idle
-	e.prev.next, e.next.prev = e, e
+	e.prev, e.next = p.newest, nil
+	if p.newest != nil {
+		p.newest.next = e
+	} else {
+		p.oldest = e
+	}
+	p.newest = e
 }
 
-func (e *PeerEntry[T]) unlink() {
-	e.prev.next, e.next.prev = e.next, e.prev
+func (p *Peers[T]) unlink(e *PeerEntry[T]) {
+	if e.prev != nil {
+		e.prev.next = e.next
+	} else {
+		p.oldest = e.next
+	}
+	if e.next != nil {
+		e.next.prev = e.prev
+	} else {
+		p.newest = e.prev
+	}
 	e.prev, e.next = nil, nil
 }
 
 func (p *Peers[T]) drop(e *PeerEntry[T]) {
-	e.unlink()
+	p.unlink(e)
 	e.gone = true
-	delete(p.table, e.Peer)
+	p.remove(e)
 	if p.dropped == nil {
 		p.dropped = e
 	} else {
