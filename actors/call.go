@@ -362,6 +362,9 @@ func (e *endpoint) nameToken(c *Call, s *slot) bool {
 	if sh.byToken[key] != nil {
 		return false
 	}
+	if sh.byToken == nil {
+		sh.byToken = map[tokenKey]*slot{}
+	}
 	sh.byToken[key] = s
 	return true
 }

@@ -108,7 +108,7 @@ func (e *endpoint) onDatagram(ctx actor.Context, now netio.Instant, d *netio.Dat
 	err := in.msg.Parse(d.Data)
 	action, reason, optErr := protocol.Classify(&in.msg, err, d.Multicast, understood)
 	in.dst, in.group = replyTo(d), d.Multicast
-	if sh.node.cfg.Tap != nil {
+	if sh.tapped() {
 		note := ""
 		m := &in.msg
 		switch {

@@ -8,10 +8,13 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/coap2/coap2/actors/protocol"
+	"github.com/coap2/coap2/codec"
 	"github.com/coap2/coap2/netio"
 )
 
@@ -40,7 +43,28 @@ type Env struct {
 	// path and the message. For tests.
 	Tap func(actorPath string, msg any)
 
-	roots *rootStrategy
+	// Observe, where set, returns who is told what a node does; its id is what
+	// Rand is asked with. For simulators.
+	Observe func(node string) Observer
+
+	roots    *rootStrategy
+	settings atomic.Pointer[settings] // of the node that was started last
+}
+
+// Observer is told what a node does. Its methods are called on the node's
+// goroutine, but for Handles.
+type Observer interface {
+	// Message is told what Config.Tap is told. What it refers to is valid during
+	// the call.
+	Message(e *TapEvent)
+	// Handles is told of a request for which a handler is about to be called, by
+	// the goroutine that calls it. m is the request as it came.
+	Handles(r *Request, m *codec.Message)
+	// Transmits is told of a CON message that is about to be sent for the first
+	// time.
+	Transmits(peer netio.Peer, mid uint16, p *protocol.Params)
+	// Settled is told that no acknowledgement of a message is awaited any more.
+	Settled(peer netio.Peer, mid uint16)
 }
 
 // Runner is the part of an Env that lends goroutines. In production these are

@@ -218,7 +218,7 @@ func (x *exchange) answerSeparately(in *incoming, m *codec.Message) {
 			return
 		}
 	}
-	x.buf, x.dst, x.peer, x.params, x.mid = buf, in.dst, in.peer, &sh.params, mid
+	x.buf, x.dst, x.peer, x.params, x.mid = buf, in.dst, in.peer, sh.params, mid
 	x.separate = true
 	switch x.peer.Value.window.Acquire(x.params.NStart, sh.limits.Queue, turn{slot: x.slot, gen: x.slot.gen}) {
 	case protocol.Admitted:
@@ -246,6 +246,7 @@ func (x *exchange) transmit() {
 	x.sh.cancel(&x.slot.second)
 	x.slot.outstanding = x.peer
 	x.sh.name(x.slot, x.peer, x.mid)
+	x.sh.observe(x.dst.peer, x.mid, x.params)
 	x.sh.resend(x.buf, x.dst, "")
 	x.arm(x.tx.Start(x.sh.now(), x.params, x.sh.rand.Float64()), timerRetransmit)
 }
@@ -335,7 +336,7 @@ func (x *exchange) onAbort(err error) {
 		}
 		x.endCall(nil, err)
 	case x.separate:
-		if !x.slot.named { // it has not been sent yet: then once, and as NON
+		if x.slot.named == nil { // it has not been sent yet: then once, and as NON
 			x.peer.Value.window.Remove(turn{slot: x.slot, gen: x.slot.gen})
 			x.buf[0] = x.buf[0]&^(3<<4) | byte(codec.NON)<<4
 			x.sh.resend(x.buf, x.dst, "")
@@ -403,6 +404,9 @@ func (sh *shard) served(s *slot) {
 func (x *exchange) onStartCall(c *Call) {
 	sh := x.sh
 	x.params, x.dst, x.buf = c.params, to{peer: c.peer}, c.data
+	if !c.req.NonConfirmable {
+		sh.observe(c.peer, uint16(x.slot.mid), x.params)
+	}
 	sh.resend(x.buf, x.dst, "")
 	if !c.req.NonConfirmable {
 		x.arm(x.tx.Start(sh.now(), x.params, sh.rand.Float64()), timerRetransmit)

@@ -4,30 +4,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"github.com/coap2/coap2/actors/protocol"
 	"github.com/coap2/coap2/netio"
 )
 
 // Node is a CoAP node: server and client at once, on one transport. Its methods
 // may be called from any goroutine. Make one with Start.
 type Node struct {
-	cfg    Config
-	env    *Env
-	id     string // unique in the process, the name of its actors
-	log    *slog.Logger
-	params protocol.Params
-	limits Limits
-
-	exchangeLifetime, nonLifetime, separateAfter time.Duration
+	*settings
+	env      *Env
+	id       string // unique in the process, the name of its actors
+	log      nodeLog
+	cfg      *Config // of a node whose transport the Env opens
+	tap      func(TapEvent)
+	observer Observer
 
 	shards    []*shard
 	shard     *shard // the first: home of the node's own actors
@@ -68,19 +64,16 @@ func Start(cfg Config) (*Node, error) {
 	if env == nil {
 		env = SystemEnv()
 	}
-	n := &Node{cfg: cfg, env: env, log: cfg.Log, params: cfg.Params.WithDefaults(), limits: cfg.Limits.withDefaults()}
-	if n.log == nil {
-		n.log = env.Log
+	n := &Node{settings: env.settingsOf(&cfg), env: env, log: nodeLog{cfg.Log, cfg.Name}, tap: cfg.Tap}
+	if n.log.base == nil {
+		n.log.base = env.Log
 	}
 	n.id = "node" + env.System.ProcessRegistry.NextId()
 	if cfg.Name != "" {
 		n.id += "." + cfg.Name
-		n.log = n.log.With("node", cfg.Name)
 	}
-	n.exchangeLifetime, n.nonLifetime = n.params.ExchangeLifetime(), n.params.NonLifetime()
-	n.separateAfter = cfg.SeparateAfter
-	if n.separateAfter == 0 {
-		n.separateAfter = 100 * time.Millisecond
+	if env.Observe != nil {
+		n.observer = env.Observe(n.id)
 	}
 	n.inlineCtx = &taskContext{env: env, inline: true}
 	n.open = cfg.Open
@@ -88,7 +81,9 @@ func Start(cfg Config) (*Node, error) {
 		if env.Open == nil {
 			return nil, errors.New("actors: Config.Open is nil, and the Env has no transport of its own")
 		}
-		n.open = n.openAgain
+		again := cfg
+		again.Setup = nil
+		n.cfg, n.open = &again, n.openAgain
 	}
 	for i := range max(cfg.Shards, 1) {
 		n.shards = append(n.shards, newShard(n, i))
@@ -122,7 +117,7 @@ func Start(cfg Config) (*Node, error) {
 // its port, even if that was of the system's choosing: peers know no other.
 func (n *Node) openAgain() (netio.Transport, error) {
 	if local := n.Addrs(); len(local) > 0 {
-		again := n.cfg
+		again := *n.cfg
 		again.Listen = make([]string, len(local))
 		for i, a := range local {
 			again.Listen[i] = a.String()
@@ -131,7 +126,7 @@ func (n *Node) openAgain() (netio.Transport, error) {
 			return t, nil
 		}
 	}
-	return n.env.Open(&n.cfg)
+	return n.env.Open(n.cfg)
 }
 
 // spawn starts the actors, on the caller's goroutine: when it returns they are
@@ -172,7 +167,7 @@ func (n *Node) setTransport(t netio.Transport) {
 }
 
 // Name returns the node's name, "" if it has none.
-func (n *Node) Name() string { return n.cfg.Name }
+func (n *Node) Name() string { return n.log.name }
 
 // Addrs returns the addresses on which the node receives, with their ports. An
 // unspecified address means all addresses of the machine.

@@ -227,6 +227,9 @@ func call(ctx context.Context, route *Route, in *incoming) (res *Response, panic
 			res, panicked, err = nil, p, errPanic
 		}
 	}()
+	if o := in.sh.node.observer; o != nil {
+		o.Handles(&in.req, &in.msg)
+	}
 	res, err = (*route.handlers.Load())[in.req.Method](ctx, &in.req)
 	return res, nil, err
 }

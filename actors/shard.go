@@ -29,8 +29,8 @@ type shard struct {
 	index  int
 	env    *Env
 	loop   loop
-	params protocol.Params
-	limits Limits // the shard's part
+	params *protocol.Params
+	limits *Limits // the shard's part
 
 	endpoint  *actor.PID
 	resources *actor.PID
@@ -105,7 +105,7 @@ type slot struct {
 	in    *incoming // the request it serves, or
 	call  *Call     // the call it makes
 	mid   protocol.DedupKey
-	named bool // byMID has mid
+	named *peerEntry // whose message ID mid is, while byMID has it
 	// outstanding: its separate response counts in this peer's window, from the
 	// moment at which it is given its turn
 	outstanding *peerEntry
@@ -128,8 +128,7 @@ func newShard(n *Node, index int) *shard {
 		suffix = strconv.Itoa(index)
 	}
 	sh := &shard{
-		node: n, index: index, env: n.env, params: n.params, limits: n.limits.share(max(n.cfg.Shards, 1)),
-		byToken: map[tokenKey]*slot{}, byMID: map[protocol.DedupKey]*slot{},
+		node: n, index: index, env: n.env, params: &n.params, limits: &n.shardLimit,
 		rand: n.env.Rand(n.id, "shard"+suffix),
 	}
 	sh.loop.idle = sh.idle
@@ -244,16 +243,29 @@ func (sh *shard) release(s *slot) {
 // name makes ACK and RST for the message ID of a peer find the slot.
 func (sh *shard) name(s *slot, pe *peerEntry, mid uint16) {
 	sh.unname(s)
-	s.mid, s.named = protocol.MakeDedupKey(pe.ID, mid), true
+	s.mid, s.named = protocol.MakeDedupKey(pe.ID, mid), pe
+	if sh.byMID == nil {
+		sh.byMID = map[protocol.DedupKey]*slot{}
+	}
 	sh.byMID[s.mid] = s
 }
 
 func (sh *shard) unname(s *slot) {
-	if s.named {
+	if pe := s.named; pe != nil {
 		if sh.byMID[s.mid] == s {
 			delete(sh.byMID, s.mid)
 		}
-		s.named = false
+		s.named = nil
+		if o := sh.node.observer; o != nil {
+			o.Settled(pe.Peer, uint16(s.mid))
+		}
+	}
+}
+
+// observe tells of a CON message that is about to be sent.
+func (sh *shard) observe(peer netio.Peer, mid uint16, p *protocol.Params) {
+	if o := sh.node.observer; o != nil {
+		o.Transmits(peer, mid, p)
 	}
 }
 
@@ -384,7 +396,7 @@ func appendDatagram(dst []byte, m *codec.Message) ([]byte, error) {
 // resend queues bytes that were encoded before.
 func (sh *shard) resend(data []byte, dst to, note string) {
 	sh.out.copyOut(data, dst)
-	if sh.node.cfg.Tap != nil {
+	if sh.tapped() {
 		var m codec.Message
 		if m.Parse(data) == nil {
 			sh.tap(Sent, dst.peer, &m, data, note)
@@ -404,9 +416,22 @@ func (sh *shard) ignored(in *incoming, why string) {
 }
 
 func (sh *shard) tap(d Direction, peer netio.Peer, m *codec.Message, data []byte, note string) {
-	if sh.node.cfg.Tap == nil {
+	if !sh.tapped() {
 		return
 	}
+	e := TapEvent{At: sh.now(), Direction: d, Peer: peer, Message: m, Data: data, Note: note}
+	if sh.node.observer != nil {
+		sh.node.observer.Message(&e)
+	}
+	if sh.node.tap != nil {
+		sh.callTap(e)
+	}
+}
+
+// tapped reports whether somebody is told of messages.
+func (sh *shard) tapped() bool { return sh.node.tap != nil || sh.node.observer != nil }
+
+func (sh *shard) callTap(e TapEvent) {
 	sh.node.tapMu.Lock()
 	defer func() {
 		sh.node.tapMu.Unlock()
@@ -415,5 +440,5 @@ func (sh *shard) tap(d Direction, peer netio.Peer, m *codec.Message, data []byte
 			sh.node.log.Error("actors: Config.Tap panicked", "panic", r)
 		}
 	}()
-	sh.node.cfg.Tap(TapEvent{At: sh.now(), Direction: d, Peer: peer, Message: m, Data: data, Note: note})
+	sh.node.tap(e)
 }

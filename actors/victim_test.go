@@ -178,7 +178,7 @@ func (sh *shard) atRest(note func(what string, count int), peers func(yield func
 	note("pins besides duplicates", sh.peers.Stats().Pinned-keeping)
 	note("timers besides duplicates", sh.timers.Len()-keeping)
 	for _, s := range sh.slots {
-		if s.in != nil || s.call != nil || s.first != 0 || s.second != 0 || s.outstanding != nil || s.inList || s.named {
+		if s.in != nil || s.call != nil || s.first != 0 || s.second != 0 || s.outstanding != nil || s.inList || s.named != nil {
 			note("exchange that holds something", 1)
 			if s.in != nil {
 				note(fmt.Sprintf("%v %s from %v", s.in.req.Method, s.in.req.Path(), s.in.req.Peer), 1)

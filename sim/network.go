@@ -59,6 +59,7 @@ func (n *network) init(r *rand.Rand) {
 
 // host is a name in the network and its addresses.
 type host struct {
+	w      *World
 	id     hostID
 	member int32 // index in its population, + 1; 0 = it is in none
 	name   string
@@ -98,7 +99,7 @@ func (w *World) addHost(name string, listen []string) (*host, error) {
 	if len(listen) == 0 {
 		listen = []string{""}
 	}
-	h := &host{name: name, key: hashName(hashSeed, name)}
+	h := &host{w: w, name: name, key: hashName(hashSeed, name)}
 	for _, s := range listen {
 		a, err := w.parseAddr(s)
 		if err == nil {

@@ -390,7 +390,7 @@ func (w *World) wake(id hostID) (*host, error) {
 	}
 	p := w.populationOf(id)
 	i := int(id - p.base)
-	h := &host{id: id, name: p.name(i), spec: &p.start, member: int32(i) + 1}
+	h := &host{w: w, id: id, name: p.name(i), spec: &p.start, member: int32(i) + 1}
 	h.one[0] = p.addr(i)
 	h.addrs = h.one[:]
 	h.key = hashName(hashSeed, h.name)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/coap2/coap2/actors"
+	"github.com/coap2/coap2/actors/protocol"
 	"github.com/coap2/coap2/codec"
 	"github.com/coap2/coap2/netio"
 )
@@ -198,10 +199,11 @@ func briefly(m *codec.Message) string {
 	return fmt.Sprintf("%v [0x%04x] %s", m.Type, m.MessageID, code)
 }
 
-// onTap takes what a node says of a message. What it says of one that it sends is
-// kept until the message comes to the network, which is before anything else
-// happens.
-func (w *World) onTap(h *host, e *actors.TapEvent) {
+// Message implements actors.Observer: it takes what a node says of a message. What
+// it says of one that it sends is kept until the message comes to the network,
+// which is before anything else happens.
+func (h *host) Message(e *actors.TapEvent) {
+	w := h.w
 	if w.trace.closed || e.Direction == actors.Sent && h.sock != nil && e.Note == "" || e.Direction == actors.Received && e.Note == "" {
 		return
 	}
@@ -242,17 +244,18 @@ func (h *host) said(data []byte) string {
 	return ""
 }
 
-// traced is the middleware that tells of requests that come to handlers.
-func (w *World) traced(h *host) actors.Middleware {
-	return func(next actors.Handler) actors.Handler {
-		return func(ctx context.Context, r *actors.Request) (*actors.Response, error) {
-			if !w.trace.closed {
-				w.trace.handler(w, h.name, r)
-			}
-			return next(ctx, r)
-		}
+// Handles implements actors.Observer: it tells of requests that come to handlers.
+func (h *host) Handles(r *actors.Request, m *codec.Message) {
+	if !h.w.trace.closed {
+		h.w.trace.handler(h.w, h.name, r)
 	}
 }
+
+// Transmits implements actors.Observer.
+func (h *host) Transmits(peer netio.Peer, mid uint16, p *protocol.Params) {}
+
+// Settled implements actors.Observer.
+func (h *host) Settled(peer netio.Peer, mid uint16) {}
 
 func (t *trace) handler(w *World, name string, r *actors.Request) {
 	t.begin(w, traceHandler, name)

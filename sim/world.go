@@ -85,6 +85,7 @@ func New(seed uint64) *World {
 	w := &World{seed: seed, now: Epoch, limit: maxWait, stuck: maxSpins, ids: map[string]started{}}
 	w.env = actors.NewEnv(clock{w}, runner{w}, slog.New(&logHandler{w: w}))
 	w.env.Rand = w.nodeRand
+	w.env.Observe = func(string) actors.Observer { return w.starting }
 	w.env.Resolve = w.resolve
 	w.network.init(w.Rand("", "network"))
 	w.ctx, w.end = actors.NewTaskContext(w.env)
@@ -202,23 +203,8 @@ func (w *World) start(h *host) error {
 	}
 	cfg.Listen, cfg.Env = nil, w.env
 	cfg.Open = w.opener(h)
-	tap := cfg.Tap
-	cfg.Tap = func(e actors.TapEvent) {
-		w.onTap(h, &e)
-		if tap != nil {
-			tap(e)
-		}
-	}
-	setup := cfg.Setup
-	cfg.Setup = func(n *actors.Node) error {
-		n.Use(w.traced(h))
-		if setup != nil {
-			return setup(n)
-		}
-		if h.spec.setup != nil {
-			return h.spec.setup(int(h.member)-1, n)
-		}
-		return nil
+	if setup := h.spec.setup; setup != nil {
+		cfg.Setup = func(n *actors.Node) error { return setup(int(h.member)-1, n) }
 	}
 	h.starts++
 	w.starting = h
