@@ -101,6 +101,9 @@ func (c *carriage) hopLimit() int {
 // it go.
 func (c *carriage) carry(id hostID) {
 	w := c.w
+	if !w.fresh { // what has just been called has told the network something new
+		c.class = w.classOf(c.from.id)
+	}
 	class := w.classOf(id)
 	src := c.src
 	if c.nat != nil && c.nat != w.classes[class-1].nat {

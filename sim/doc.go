@@ -44,11 +44,35 @@
 // # The network
 //
 // Every node has an address, 10.0.0.1:5683 for the first. Its name is resolved by
-// the World, and is not seen by the network. World.Link sets how datagrams
-// travel, World.Fault hits chosen ones. What arrives at one node at one moment
-// arrives as one batch. All sockets are members of the groups All CoAP Nodes,
-// 224.0.1.187, ff02::fd and ff05::fd. World.Peer is a host that speaks in raw
-// datagrams.
+// the World, and is not seen by the network. What arrives at one node at one moment
+// arrives as one batch. World.Peer is a host that speaks in raw datagrams.
+//
+// What the network is told holds for the nodes that a pattern names: a name, or
+// several with commas between, in which "*" stands for any characters, "[0-49]" for
+// a number in these bounds, and "@lab" for the nodes of the Segment or Set "lab".
+// "" and "*" are all nodes.
+//
+//	World.Link       how datagrams travel from some to others: latency, loss,
+//	                 bursts of loss, doubles, disorder, damage, bandwidth, MTU
+//	World.Interface  how a node is joined: what it can send, its receive buffer,
+//	                 how long it is busy with a datagram, hop limits
+//	World.Segment    who is whose neighbour, and what routers stop
+//	World.NAT        who is seen with another address; World.Rebind
+//	World.Partition  who cannot reach whom for now; World.Heal
+//	World.Fault      what happens to chosen datagrams
+//
+// Chance is by pair of nodes and direction: one more node, or one more datagram
+// elsewhere, changes nothing for the others. (Datagrams to groups are counted by
+// sender.) Nothing is kept by pair of nodes but what two that talk to each other
+// make necessary: where they are in a burst of loss, what waits in their queue.
+//
+// All sockets are members of the groups All CoAP Nodes, 224.0.1.187, ff02::fd and
+// ff05::fd, others are joined (World.Join). A multicast datagram reaches the members
+// within its scope (ScopeOf) as far as its hop limit lasts; without Segments that
+// is everyone.
+//
+// World.NetStats counts what was sent, delivered and lost, and why. World.Watch shows
+// every datagram; package pcap writes them to a file for Wireshark.
 //
 // # The trace
 //
@@ -67,8 +91,17 @@
 // a file, the trace that is expected follows a line "----". The commands:
 //
 //	seed N                     before all others; 1 without it
-//	link [A->B] …              Link: latency= jitter= loss= dup= reorder= by=
-//	                           (* for any node; without A->B for all)
+//	link [A->B] …              Link: latency= jitter= loss= dup= reorder= by= corrupt=
+//	                           delay=DISTRIBUTION (dist.Parse) bursts=P,R,H,K inorder
+//	                           bandwidth= queue= mtu= oversize=
+//	                           (A and B are patterns, * for any; without A->B for all)
+//	interface NODES …          Interface: bandwidth= queue= mtu= buffer= bytes= service=
+//	                           hops= grouphops=
+//	segment NAME NODES …       Segment: up= border=SCOPE bandwidth= queue=
+//	set NAME NODES             a Set
+//	partition A [B] [oneway]   a Partition; heal ends all
+//	nat NODES …                NAT: addr= idle=; rebind NODE renews a mapping
+//	join NODE GROUP            also leave
 //	node NAME …                starts a node, or starts it again after "stop":
 //	                           listen=ADDR+ADDR separate=TIME; transmission parameters
 //	                           ack= random= retransmit= nstart= leisure= probing=
@@ -100,7 +133,7 @@
 //	run TIME                   lets time pass
 //	idle                       … until nothing is left to happen
 //	note TEXT                  a line in the trace
-//	stats NODE                 the counters of a node
+//	stats NODE                 the counters of a node; net: those of the network
 //
 // Times are written as 300ms or 2s, links without arguments are perfect, and what
 // the commands say takes effect at the moment at which they stand.

@@ -109,7 +109,7 @@ func (w *World) Fault(f Fault) (remove func()) {
 	w.faults = append(w.faults, x)
 	w.changed()
 	return func() {
-		w.faults = slices.DeleteFunc(w.faults, func(o *fault) bool { return o == x })
+		w.faults = slices.DeleteFunc(slices.Clone(w.faults), func(o *fault) bool { return o == x })
 		w.changed()
 	}
 }

@@ -281,6 +281,41 @@ func (s *socket) Leave(group netip.Addr, _ string) error {
 	return nil
 }
 
+// Join makes the socket of a node a member of a group, as its transport's Join
+// does: until the socket is closed.
+func (w *World) Join(name string, group netip.Addr) error {
+	s, err := w.socketOf(name)
+	if err != nil {
+		return err
+	}
+	return s.Join(group, "")
+}
+
+// Leave ends what Join has begun. The groups that all sockets have joined, All
+// CoAP Nodes, can be left too.
+func (w *World) Leave(name string, group netip.Addr) error {
+	s, err := w.socketOf(name)
+	if err != nil {
+		return err
+	}
+	return s.Leave(group, "")
+}
+
+func (w *World) socketOf(name string) (*socket, error) {
+	id, ok := w.idOf(name)
+	if !ok {
+		return nil, fmt.Errorf("sim: there is no node or peer %q", name)
+	}
+	h, err := w.wake(id)
+	if err != nil {
+		return nil, err
+	}
+	if h.sock == nil {
+		return nil, fmt.Errorf("sim: %q has no open socket", name)
+	}
+	return h.sock, nil
+}
+
 // Local implements netio.Transport.
 func (s *socket) Local() []netip.AddrPort { return append([]netip.AddrPort(nil), s.host.addrs...) }
 

@@ -200,14 +200,14 @@ func (a *args) float(key string) float64 {
 	return f
 }
 
-// way reads "a->b"; "*" is any node.
+// way reads "a->b", two patterns.
 func (a *args) way() (from, to string) {
 	s := a.word("the direction A->B")
 	from, to, ok := strings.Cut(s, "->")
 	if !ok && s != "" {
 		a.fail("%q is no direction; want A->B, with * for any node", s)
 	}
-	return strings.TrimSuffix(from, "*"), strings.TrimSuffix(to, "*")
+	return from, to
 }
 
 // done returns what is wrong with the arguments, too many of them included.

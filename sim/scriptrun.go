@@ -25,6 +25,9 @@ var verbs = map[string]func(*performance, *args) error{
 	"get": request(codec.GET), "post": request(codec.POST), "put": request(codec.PUT), "delete": request(codec.DELETE),
 	"fetch": request(codec.FETCH), "patch": request(codec.PATCH), "ipatch": request(codec.IPATCH),
 	"ping": (*performance).ping, "cancel": (*performance).cancel, "stop": (*performance).stop,
+	"interface": (*performance).iface, "segment": (*performance).segment, "set": (*performance).set,
+	"partition": (*performance).partition, "heal": (*performance).heal, "nat": (*performance).nat, "rebind": (*performance).rebind,
+	"join": (*performance).join, "leave": (*performance).leave, "net": (*performance).net,
 	"run": (*performance).run, "idle": (*performance).idle, "note": (*performance).note, "stats": (*performance).stats,
 }
 
@@ -105,19 +108,6 @@ func (p *performance) seed(a *args) error {
 	}
 	p.begin(n)
 	return nil
-}
-
-func (p *performance) link(a *args) error {
-	var from, to string
-	if len(a.words) > 0 {
-		from, to = a.way()
-	}
-	l := Link{Latency: a.duration("latency"), Jitter: a.duration("jitter"), Loss: a.float("loss"),
-		Duplicate: a.float("dup"), Reorder: a.float("reorder"), ReorderBy: a.duration("by")}
-	if err := a.done(); err != nil {
-		return err
-	}
-	return p.w.Link(from, to, l)
 }
 
 // params reads transmission parameters.

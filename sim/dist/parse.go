@@ -64,3 +64,21 @@ func parseTime(s string) (time.Duration, error) {
 	}
 	return d, nil
 }
+
+// ParseGilbertElliott reads a GilbertElliott from two to four numbers with commas
+// between: "P,R", "P,R,H" or "P,R,H,K".
+func ParseGilbertElliott(s string) (GilbertElliott, error) {
+	var g GilbertElliott
+	words := strings.Split(s, ",")
+	if len(words) < 2 || len(words) > 4 {
+		return g, fmt.Errorf("dist: %q: want two to four probabilities P,R,H,K", s)
+	}
+	for i, f := range []*float64{&g.P, &g.R, &g.H, &g.K}[:len(words)] {
+		v, err := strconv.ParseFloat(words[i], 64)
+		if err != nil {
+			return g, fmt.Errorf("dist: %q is no probability", words[i])
+		}
+		*f = v
+	}
+	return g, g.Validate()
+}
