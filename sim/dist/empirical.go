@@ -129,8 +129,8 @@ func (e *Empirical) Validate() error {
 		if !(x.P >= 0 && x.P <= 1) {
 			return fmt.Errorf("dist: quantile %d: the share is %v; it must be between 0 and 1", i+1, x.P)
 		}
-		if err := check(fmt.Sprintf("quantile %d", i+1), x.D); err != nil {
-			return err
+		if x.D < 0 || x.D > Max {
+			return fmt.Errorf("dist: quantile %d is %v; it must be between 0 and %v", i+1, x.D, Max)
 		}
 		if i > 0 && (x.P <= e.points[i-1].P || x.D < e.points[i-1].D) {
 			return fmt.Errorf("dist: quantile %d (%v %v) does not ascend from the one before (%v %v)", i+1, x.P, x.D, e.points[i-1].P, e.points[i-1].D)
