@@ -32,6 +32,8 @@ type rules struct {
 	lastKey  [2]uint32
 	lastWay  *way
 	scratch  []int32
+	// of the question whether a node is in a set: how deep, and how many
+	nested, asked int
 }
 
 type linkRule struct {
@@ -63,7 +65,6 @@ type partitionRule struct {
 type natRule struct {
 	nodes selector
 	NAT
-	port uint16 // that was given last
 }
 
 const (
@@ -71,6 +72,8 @@ const (
 	maxWays     = 1 << 16
 	maxSegments = 1 << 16
 	maxDepth    = 64
+	maxNested   = 16
+	maxAsked    = 1000
 )
 
 func (r *rules) init() {
@@ -208,10 +211,20 @@ func (w *World) Select(pattern string) (func(node string) bool, error) {
 	return func(name string) bool { return p.match(name, w.inSet) }, nil
 }
 
-// inSet reports whether a node is in a set; nobody is in one that is not there.
+// inSet reports whether a node is in a set. Nobody is in one that is not there,
+// and nobody is in one because of itself: where sets refer to each other, that
+// ends after maxAsked of them.
 func (r *rules) inSet(set, name string) bool {
 	in := r.sets[set]
-	return in != nil && in(name)
+	if in == nil || r.asked >= maxAsked {
+		return false
+	}
+	r.asked++
+	if r.nested++; r.nested == 1 {
+		defer func() { r.asked = 0 }()
+	}
+	defer func() { r.nested-- }()
+	return r.nested <= maxNested && in(name)
 }
 
 // Partition lets a partition begin. The function that it returns ends it.

@@ -24,7 +24,7 @@ func Parse(s string) (Time, error) {
 	}
 	first, second, ok := strings.Cut(rest, ",")
 	if !ok {
-		return nil, fmt.Errorf("dist: %q: want two values after %s:, such as %s", s, kind, "normal:20ms,5ms")
+		return nil, fmt.Errorf("dist: %q: want two values, such as normal:20ms,5ms", s)
 	}
 	a, err := parseTime(first)
 	if err != nil {

@@ -71,7 +71,10 @@ func (n Normal) Quantile(p float64) time.Duration {
 		return within(n.Mean)
 	}
 	sd := float64(n.StdDev)
-	below := normalCDF(-float64(n.Mean) / sd)
+	below := 0.0
+	if least := -float64(n.Mean) / sd; least > -8.3 { // beyond, 1-below is 1
+		below = normalCDF(least)
+	}
 	z := normalQuantile(below + float64(unit(p)*(1-below)))
 	return fromFloat(float64(n.Mean) + float64(z*sd))
 }
