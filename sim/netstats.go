@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/coap2/coap2/netio"
 )
@@ -139,6 +140,10 @@ type Transit struct {
 	// Data is the payload, valid during the call and not to be changed.
 	Data []byte
 }
+
+// Time returns when it happens as calendar time: every World begins with the year
+// 2000.
+func (t *Transit) Time() time.Time { return clock{}.Wall(t.At) }
 
 // Watch calls f with everything that happens to datagrams in the network, in
 // order, until the function that it returns is called. Package pcap writes it to

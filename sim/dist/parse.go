@@ -24,7 +24,7 @@ func Parse(s string) (Time, error) {
 	}
 	first, second, ok := strings.Cut(rest, ",")
 	if !ok {
-		return nil, fmt.Errorf("dist: %q: want two values, such as normal:20ms,5ms", s)
+		return nil, fmt.Errorf("dist: %q: want two values, as in normal:20ms,5ms", s)
 	}
 	a, err := parseTime(first)
 	if err != nil {
@@ -47,7 +47,7 @@ func Parse(s string) (Time, error) {
 	case "normal":
 		return valid(Normal{a, b})
 	}
-	return nil, fmt.Errorf("dist: there is no distribution %q; want a time, uniform:, normal: or lognormal:", kind)
+	return nil, fmt.Errorf("dist: there is no distribution %q; want a time, or uniform, normal or lognormal with two values", kind)
 }
 
 func valid(t Time) (Time, error) {
