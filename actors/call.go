@@ -96,6 +96,7 @@ func (n *Node) start(req Request, done func(*Response, error)) *Call {
 	if req.ZeroToken {
 		c.token = codec.Token{}
 	}
+	n.rouse()
 	if n.shard.endpoint == nil { // from Config.Setup
 		c.ended = true
 		home.callback(c, nil, &RequestError{Method: req.Method, URI: req.URI, Err: errNotStarted})
@@ -451,7 +452,7 @@ func (sh *shard) giveBack(c *Call) {
 			// Nobody waits any more, but the peer has not responded: it is to
 			// be sent no more than PROBING_RATE (RFC 7252 §4.7).
 			sh.peers.Pin(c.pe)
-			sh.timers.Add(c.expected, timer{sh.endpoint, unexpected{c.pe, c.params.NStart}})
+			sh.timers.Add(c.expected, timer{nil, unexpected{c.pe, c.params.NStart}})
 		} else {
 			sh.unexpect(c.pe, c.params.NStart)
 		}

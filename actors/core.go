@@ -8,15 +8,15 @@ import (
 
 const corePath = "/.well-known/core"
 
-// coreRoute is the resource that lists the others (RFC 6690 §4).
-func (n *Node) coreRoute() *Route {
-	res := Resource{
-		Inline: true, Hidden: true, Multicast: true,
-		Get: func(_ context.Context, r *Request) (*Response, error) { return n.core(r) },
-	}
-	segments, _ := splitPattern(corePath)
-	return n.newRoute(corePath, segments, res)
+// coreResource lists the others (RFC 6690 §4).
+var coreResource = Resource{
+	Inline: true, Hidden: true, Multicast: true,
+	Get: func(_ context.Context, r *Request) (*Response, error) { return r.node.core(r) },
 }
+
+var coreSegments = []string{".well-known", "core"}
+
+func (n *Node) coreRoute() *Route { return n.newRoute(corePath, coreSegments, &coreResource) }
 
 // core lists the resources that match the filters of the query. No match is an
 // empty list to one that asks us, and silence to one that asks a group

@@ -39,13 +39,6 @@ func (e *endpoint) Receive(ctx actor.Context) {
 		e.onExpired(m.call)
 	case *undelivered:
 		e.onUndelivered(m)
-	case *sendDelayed:
-		e.onSendDelayed(m)
-	case unkeep:
-		e.sh.onUnkeep(m.peer)
-	case unexpected:
-		e.sh.unexpect(m.peer, m.nstart)
-		e.sh.peers.Unpin(m.peer)
 	case stopNode:
 		e.onStop()
 	case stopNow:
@@ -429,10 +422,10 @@ func (e *endpoint) onUndelivered(u *undelivered) {
 }
 
 // onSendDelayed sends a multicast answer whose leisure has passed.
-func (e *endpoint) onSendDelayed(m *sendDelayed) {
-	e.sh.delayed--
-	e.sh.peers.Unpin(m.peer)
-	e.sh.resend(m.data, m.dst, "")
+func (sh *shard) onSendDelayed(m *sendDelayed) {
+	sh.delayed--
+	sh.peers.Unpin(m.peer)
+	sh.resend(m.data, m.dst, "")
 }
 
 // HandleFailure implements actor.SupervisorStrategy for the exchanges: the peer

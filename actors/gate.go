@@ -4,6 +4,8 @@ import (
 	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/coap2/coap2/netio"
 )
 
 // gate counts a resource's handlers on goroutines, and the calls that wait for
@@ -15,6 +17,8 @@ type gate struct {
 	mu      sync.Mutex
 	running int // handlers that run, and turns that are on their way to begin one
 	waiting []ticket
+	// failures are the recent ones of the resource, at all shards.
+	failures []netio.Instant
 }
 
 // ticket is the right of a shard's longest waiting call to the next turn.
@@ -44,6 +48,13 @@ func (g *gate) enter(t ticket, concurrency, backlog int) admission {
 	}
 	g.waiting = append(g.waiting, t)
 	return gateWait
+}
+
+// busy reports whether a handler runs or waits.
+func (g *gate) busy() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.running > 0 || len(g.waiting) > 0
 }
 
 // leave gives a turn back, and returns the ticket whose turn it is now: its

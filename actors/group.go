@@ -36,5 +36,5 @@ func (x *exchange) answerGroup(in *incoming, m *codec.Message) {
 	sh.delayed++
 	sh.peers.Pin(in.peer)
 	leisure := time.Duration(sh.rand.Float64() * float64(sh.params.DefaultLeisure))
-	sh.after(leisure, sh.endpoint, &sendDelayed{data: data, dst: in.dst, peer: in.peer})
+	sh.after(leisure, nil, &sendDelayed{data: data, dst: in.dst, peer: in.peer})
 }

@@ -40,6 +40,7 @@ func (sh *shard) receive(ds []netio.Datagram) {
 	if len(ds) == 0 {
 		return
 	}
+	sh.node.rouse()
 	n := 0
 	for i := range ds {
 		n += len(ds[i].Data)

@@ -33,6 +33,22 @@ func (l *loop) Schedule(fn func()) {
 // Throughput implements actor.Dispatcher. Our mailbox does not use it.
 func (l *loop) Throughput() int { return 300 }
 
+// queued returns how much waits to be run.
+func (l *loop) queued() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.queue)
+}
+
+// forget gives back the memory of an empty queue.
+func (l *loop) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.queue) == 0 {
+		l.queue, l.spare = nil, nil
+	}
+}
+
 // enter acquires the right to drain and reports whether it got it. Whoever gets
 // it must call leave.
 func (l *loop) enter() bool {

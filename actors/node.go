@@ -11,6 +11,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/coap2/coap2/codec"
 	"github.com/coap2/coap2/netio"
 )
 
@@ -44,7 +45,10 @@ type Node struct {
 
 	// The rest belongs to the goroutine of the first shard.
 	pid         *actor.PID
+	socket      *actor.PID      // the transport's
 	opened      netio.Transport // opened by Start, not yet taken by its actor
+	adopt       bool            // the transport is open and at work, and waits for its actor
+	asleep      bool            // it has no actors: see Doze
 	openedAt    netio.Instant
 	incarnation int
 
@@ -204,8 +208,12 @@ func (n *Node) Use(m Middleware) {
 // wrap puts the middleware around a route's handlers; n.mu is held, or n not
 // yet shared.
 func (n *Node) wrap(r *Route) {
-	hs := r.resource.handlers()
-	for i, h := range hs {
+	if len(n.middleware) == 0 {
+		return
+	}
+	var hs [8]Handler
+	for i := range hs {
+		h := r.resource.handler(codec.Code(i))
 		if h == nil {
 			continue
 		}
@@ -235,7 +243,7 @@ func (n *Node) Handle(pattern string, res Resource) (*Route, error) {
 	if n.stopped {
 		return nil, fmt.Errorf("actors: resource %q: %w", pattern, ErrStopped)
 	}
-	route := n.newRoute(pattern, segments, res)
+	route := n.newRoute(pattern, segments, &res)
 	r, err := n.router.Load().with(route)
 	if err != nil {
 		return nil, err
@@ -244,7 +252,7 @@ func (n *Node) Handle(pattern string, res Resource) (*Route, error) {
 	return route, nil
 }
 
-func (n *Node) newRoute(pattern string, segments []string, res Resource) *Route {
+func (n *Node) newRoute(pattern string, segments []string, res *Resource) *Route {
 	n.seq++
 	route := &Route{node: n, pattern: pattern, segments: segments, resource: res, seq: n.seq, sites: make([]site, len(n.shards))}
 	n.wrap(route)
@@ -333,6 +341,7 @@ func (n *Node) soon(f func()) {
 // Stop must not be called from an Inline handler or from a callback; another
 // handler that calls it waits for its own end, until ctx ends.
 func (n *Node) Stop(ctx context.Context) error {
+	n.rouse()
 	if n.pid == nil {
 		return fmt.Errorf("actors: Stop: %w", errNotStarted)
 	}

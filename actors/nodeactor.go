@@ -54,6 +54,7 @@ func (a *nodeActor) onStarted(ctx actor.Context) {
 		sh.endpoint = mustSpawn(ctx, sh.endpointProps(), "endpoint"+name)
 	}
 	a.transport = mustSpawn(ctx, n.transportProps(), "transport")
+	n.socket = a.transport
 }
 
 // mustSpawn spawns a child. Its name is new: the node's own is.

@@ -105,7 +105,7 @@ func (r *resource) serve(in *incoming) {
 		r.answer(in, res, err)
 		return
 	}
-	switch route.gate.enter(ticket{r.site, r.self}, or(route.resource.Concurrency, defaultConcurrency), or(route.resource.Backlog, defaultBacklog)) {
+	switch route.gate().enter(ticket{r.site, r.self}, or(route.resource.Concurrency, defaultConcurrency), or(route.resource.Backlog, defaultBacklog)) {
 	case gateRun:
 		in.sh.stats.requests.Add(1)
 		in.sh.armHandler(in, route.resource.Separate)
@@ -161,7 +161,7 @@ func (r *resource) run(in *incoming) {
 			if panicked != nil { // before the next turn
 				root.Send(self, handlerPanicked{panicked})
 			}
-			if next, ok := route.gate.leave(); ok {
+			if next, ok := route.gate().leave(); ok {
 				root.Send(next.pid, yourTurn{})
 			}
 			ctx.end(context.Canceled)
@@ -173,7 +173,7 @@ func (r *resource) run(in *incoming) {
 // onTurn runs the handler of the call that has waited longest. Where it does not
 // need one any more, the turn goes on.
 func (r *resource) onTurn() {
-	if !r.route.gate.accept(r.site) {
+	if !r.route.gate().accept(r.site) {
 		return
 	}
 	in := r.site.backlog[0]
@@ -188,7 +188,7 @@ func (r *resource) onTurn() {
 		r.run(in)
 		return
 	}
-	if next, ok := r.route.gate.leave(); ok {
+	if next, ok := r.route.gate().leave(); ok {
 		r.sh.post(next.pid, yourTurn{})
 	}
 }
@@ -198,7 +198,7 @@ func (r *resource) onTurn() {
 func (r *resource) onStopping() {
 	waiting := r.site.backlog
 	r.site.backlog = nil
-	for _, next := range r.route.gate.withdraw(r.site) {
+	for _, next := range r.route.gate().withdraw(r.site) {
 		r.sh.post(next.pid, yourTurn{})
 	}
 	for _, in := range waiting {
@@ -230,7 +230,7 @@ func call(ctx context.Context, route *Route, in *incoming) (res *Response, panic
 	if o := in.sh.node.observer; o != nil {
 		o.Handles(&in.req, &in.msg)
 	}
-	res, err = (*route.handlers.Load())[in.req.Method](ctx, &in.req)
+	res, err = route.handler(in.req.Method)(ctx, &in.req)
 	return res, nil, err
 }
 

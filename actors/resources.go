@@ -96,10 +96,11 @@ func (r *resources) count(route *Route, reason any) {
 	}
 	route.sites[r.sh.index].failure = reason
 	now := r.sh.now()
-	route.mu.Lock()
-	defer route.mu.Unlock()
+	g := route.gate()
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	var recent []netio.Instant
-	for _, t := range route.failures {
+	for _, t := range g.failures {
 		if now.Sub(t) < failureWindow {
 			recent = append(recent, t)
 		}
@@ -107,7 +108,7 @@ func (r *resources) count(route *Route, reason any) {
 	for range min(n, maxFailures+1) {
 		recent = append(recent, now)
 	}
-	route.failures = recent
+	g.failures = recent
 	if len(recent) > maxFailures && !route.failed.Swap(true) {
 		r.sh.node.log.Error("actors: a resource failed too often and is stopped; it answers 5.03 from now on",
 			"resource", route.pattern, "failures", len(recent), "within", failureWindow, "reason", reason)

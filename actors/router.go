@@ -2,14 +2,13 @@ package actors
 
 import (
 	"fmt"
+	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/coap2/coap2/codec"
-	"github.com/coap2/coap2/netio"
 )
 
 // Resource says what a path offers and how it is served. A method whose handler
@@ -52,15 +51,31 @@ type Resource struct {
 	OnRestart func(reason any)
 }
 
-func (r *Resource) handlers() [8]Handler {
-	return [8]Handler{codec.GET: r.Get, codec.POST: r.Post, codec.PUT: r.Put, codec.DELETE: r.Delete,
-		codec.FETCH: r.Fetch, codec.PATCH: r.Patch, codec.IPATCH: r.IPatch}
+// handler returns the handler of a method, or nil.
+func (r *Resource) handler(method codec.Code) Handler {
+	switch method {
+	case codec.GET:
+		return r.Get
+	case codec.POST:
+		return r.Post
+	case codec.PUT:
+		return r.Put
+	case codec.DELETE:
+		return r.Delete
+	case codec.FETCH:
+		return r.Fetch
+	case codec.PATCH:
+		return r.Patch
+	case codec.IPATCH:
+		return r.IPatch
+	}
+	return nil
 }
 
 func (r *Resource) validate() error {
 	any := false
-	for _, h := range r.handlers() {
-		any = any || h != nil
+	for m := codec.GET; m <= codec.IPATCH; m++ {
+		any = any || r.handler(m) != nil
 	}
 	if !any {
 		return fmt.Errorf("it has no handler for any method")
@@ -79,16 +94,26 @@ type Route struct {
 	node     *Node
 	pattern  string
 	segments []string
-	resource Resource
-	handlers atomic.Pointer[[8]Handler] // with middleware
-	seq      uint64                     // order of registration
+	resource *Resource // never changed
+	// handlers are those of the resource with middleware around them; nil where
+	// there is none.
+	handlers atomic.Pointer[[8]Handler]
+	seq      uint64 // order of registration
 
-	sites []site // by shard
-	gate  gate
+	sites  []site // by shard
+	gated  atomic.Pointer[gate]
+	failed atomic.Bool
+}
 
-	failed   atomic.Bool
-	mu       sync.Mutex
-	failures []netio.Instant // the recent ones, at all shards; guarded by mu
+// gate returns the gate of the route, which is made when it is needed: most
+// routes of a large network never do.
+func (r *Route) gate() *gate {
+	g := r.gated.Load()
+	if g == nil {
+		r.gated.CompareAndSwap(nil, &gate{})
+		g = r.gated.Load()
+	}
+	return g
 }
 
 // site is what a resource has at one shard. But for turns it belongs to that
@@ -104,8 +129,18 @@ type site struct {
 
 // has reports whether the resource has a method.
 func (r *Route) has(method codec.Code) bool {
-	hs := r.handlers.Load()
-	return int(method) < len(hs) && hs[method] != nil
+	return r.handler(method) != nil
+}
+
+// handler returns the handler of a method, or nil.
+func (r *Route) handler(method codec.Code) Handler {
+	if hs := r.handlers.Load(); hs != nil {
+		if int(method) < len(hs) {
+			return hs[method]
+		}
+		return nil
+	}
+	return r.resource.handler(method)
 }
 
 // Pattern returns the path pattern of the resource.
@@ -122,9 +157,14 @@ func (r *Route) Remove() { r.node.removeRoute(r) }
 // router is the immutable tree of a node's routes. It is replaced, never
 // changed, so that the node's goroutines read it without a lock.
 type router struct {
+	// root is nil where the routes are few and have literal segments only: then
+	// they are looked at one by one.
 	root   *routeNode
 	routes []*Route // in order of registration
 }
+
+// fewRoutes is how many are looked at one by one.
+const fewRoutes = 8
 
 type routeNode struct {
 	static map[string]*routeNode
@@ -185,6 +225,15 @@ func (r *router) without(route *Route) *router {
 }
 
 func (r *router) build() (*router, error) {
+	if r.plain() {
+		last := len(r.routes) - 1
+		for i := range last { // those before are known to differ
+			if slices.Equal(r.routes[i].segments, r.routes[last].segments) {
+				return nil, fmt.Errorf("actors: path pattern %q: %q is registered already", r.routes[last].pattern, r.routes[i].pattern)
+			}
+		}
+		return r, nil
+	}
 	r.root = &routeNode{}
 	for _, route := range r.routes {
 		at := r.root
@@ -222,6 +271,21 @@ func (r *router) build() (*router, error) {
 	return r, nil
 }
 
+// plain reports whether no tree is needed.
+func (r *router) plain() bool {
+	if len(r.routes) > fewRoutes {
+		return false
+	}
+	for _, route := range r.routes {
+		for _, s := range route.segments {
+			if s == "*" || strings.HasPrefix(s, "{") {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // lookup finds the route of a request: literal segments before {name}, {name}
 // before "*". It allocates nothing.
 func (r *router) lookup(o codec.Options) *Route {
@@ -233,7 +297,28 @@ func (r *router) lookup(o codec.Options) *Route {
 	for last < len(o) && o[last].Number == codec.OptionURIPath {
 		last++
 	}
-	return r.root.lookup(o[first:last])
+	if r.root != nil {
+		return r.root.lookup(o[first:last])
+	}
+	for _, route := range r.routes {
+		if route.is(o[first:last]) {
+			return route
+		}
+	}
+	return nil
+}
+
+// is reports whether the path is that of a route with literal segments.
+func (r *Route) is(path codec.Options) bool {
+	if len(path) != len(r.segments) {
+		return false
+	}
+	for i := range path {
+		if string(path[i].Value) != r.segments[i] {
+			return false
+		}
+	}
+	return true
 }
 
 func (n *routeNode) lookup(path codec.Options) *Route {

@@ -32,7 +32,7 @@ func testRouter(t *testing.T, patterns ...string) *router {
 	for _, p := range patterns {
 		segments, err := splitPattern(p)
 		require.NoError(t, err)
-		r, err = r.with(n.newRoute(p, segments, Resource{Get: nothing}))
+		r, err = r.with(n.newRoute(p, segments, &Resource{Get: nothing}))
 		require.NoError(t, err)
 	}
 	return r
@@ -108,7 +108,7 @@ func TestPatternsThatAreRefused(t *testing.T) {
 	for _, p := range []string{"/a/{x}", "/a/{other}"} {
 		segments, err := splitPattern(p)
 		require.NoError(t, err)
-		_, err = r.with((&Node{}).newRoute(p, segments, Resource{Get: nothing}))
+		_, err = r.with((&Node{}).newRoute(p, segments, &Resource{Get: nothing}))
 		require.ErrorContains(t, err, "registered already")
 	}
 }

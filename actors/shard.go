@@ -178,7 +178,9 @@ func (sh *shard) fire() {
 		if !ok {
 			return
 		}
-		sh.post(t.pid, t.msg)
+		if !sh.settle(t.msg) {
+			sh.post(t.pid, t.msg)
+		}
 	}
 }
 
@@ -308,14 +310,14 @@ func (sh *shard) keep(pe *peerEntry, until netio.Instant) {
 	if pe.Value.keepUntil == 0 {
 		sh.keeping++
 		sh.peers.Pin(pe)
-		sh.timers.Add(until, timer{sh.endpoint, unkeep{pe}})
+		sh.timers.Add(until, timer{nil, unkeep{pe}})
 	}
 	pe.Value.keepUntil = max(pe.Value.keepUntil, until)
 }
 
 func (sh *shard) onUnkeep(pe *peerEntry) {
 	if sh.now() < pe.Value.keepUntil {
-		sh.timers.Add(pe.Value.keepUntil, timer{sh.endpoint, unkeep{pe}})
+		sh.timers.Add(pe.Value.keepUntil, timer{nil, unkeep{pe}})
 		return
 	}
 	pe.Value.keepUntil = 0

@@ -43,6 +43,10 @@ func (t *transportActor) Receive(ctx actor.Context) {
 // restart, a new one.
 func (t *transportActor) onStarted(ctx actor.Context) {
 	n := t.node
+	if n.adopt {
+		t.open, t.incarnation, n.adopt = *n.transport.Load(), n.incarnation, false
+		return
+	}
 	n.incarnation++
 	t.incarnation = n.incarnation
 	t.open, n.opened = n.opened, nil
@@ -59,7 +63,10 @@ func (t *transportActor) onStarted(ctx actor.Context) {
 	root, self, incarnation := n.env.System.Root, ctx.Self(), t.incarnation
 	err := t.open.Start(netio.Receiver{
 		Datagrams: n.receiver(),
-		Down:      func(err error) { root.Send(self, transportDown{incarnation, err}) },
+		Down: func(err error) {
+			n.rouse()
+			root.Send(self, transportDown{incarnation, err})
+		},
 	})
 	if err != nil {
 		t.close(nil)

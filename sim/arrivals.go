@@ -131,6 +131,7 @@ func (w *World) deliverTo(first uint32) {
 		a.inbox = append(a.inbox, p.datagram)
 	}
 	if lost == NotLost {
+		w.used(h)
 		s.receiver.Datagrams(a.inbox)
 	}
 }

@@ -69,6 +69,10 @@ type host struct {
 	spec   *spec
 	sock   *socket     // nil while it has none that is open
 	key    uint64      // stands for its name
+	// When it was used last, and when it was looked at last, while it has its
+	// actors; see World.doze.
+	active, seen netio.Instant
+	awake        bool
 	uplink *bottleneck // nil until needed
 	// groupSent is how many datagrams it has sent to groups.
 	groupSent uint64

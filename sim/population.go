@@ -396,5 +396,6 @@ func (w *World) wake(id hostID) (*host, error) {
 	h.key = hashName(hashSeed, h.name)
 	w.hosts[id] = h
 	p.awake++
+	w.used(h)
 	return h, w.start(h)
 }

@@ -65,7 +65,8 @@ type World struct {
 	plain   reflect.Type
 
 	network
-	trace trace
+	trace  trace
+	dozing dozing
 
 	ctx context.Context
 	end func(error)
@@ -263,6 +264,7 @@ func (w *World) RunFor(d time.Duration) {
 	for w.step(limit) {
 	}
 	w.advance(limit)
+	w.doze(w.dozing.n)
 }
 
 // RunUntilIdle lets time pass until nothing is left to happen: no task is ready,
@@ -276,6 +278,7 @@ func (w *World) RunUntilIdle(within time.Duration) error {
 	defer w.enter("RunUntilIdle")()
 	for w.step(limit) {
 	}
+	w.doze(w.dozing.n)
 	if at, ok := w.agenda.next(); ok {
 		w.advance(limit)
 		return fmt.Errorf("%w: after %v the next thing to happen is in %v", ErrBusy, within, at.Sub(w.now))
