@@ -93,13 +93,34 @@ type Signal interface {
 // newActorSystem makes an actor system that keeps its thoughts to log, whose
 // metrics are off (its instruments cost microseconds for every message).
 func newActorSystem(log *slog.Logger) *actor.ActorSystem {
-	return actor.NewActorSystem(
+	s := actor.NewActorSystem(
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return log }),
 		actor.WithMetricProviders(nil),
 		// The throttle of a log that we do not keep runs a goroutine on the real
 		// clock for each interval in which a message comes too late.
 		actor.WithDeadLetterThrottleInterval(time.Nanosecond),
 	)
+	oneRegistry(s)
+	return s
+}
+
+// oneRegistry leaves an actor system one of the 1,024 maps, of 32 parts each, in
+// which it keeps its processes: who has so many parts finds none of them in the
+// processor's cache, and their memory is that of a thousand nodes. Besides, on
+// machines of 32 bits the library looks for half of the names at negative
+// places.
+func oneRegistry(s *actor.ActorSystem) {
+	r := s.ProcessRegistry
+	names := [...]string{"eventstream", "deadletter"} // those that it begins with
+	var processes [len(names)]actor.Process
+	for i, name := range names {
+		processes[i], _ = r.GetLocal(name)
+	}
+	all := r.LocalPIDs.LocalPIDs
+	r.LocalPIDs = &actor.SliceMap{LocalPIDs: append(all[:0:0], all[0])}
+	for i, name := range names {
+		r.LocalPIDs.LocalPIDs[0].Set(name, processes[i])
+	}
 }
 
 // NewEnv returns an Env over the given parts, with an actor system of its own.
