@@ -113,15 +113,16 @@ func (w *World) count(id hostID, p *packet, cause Cause) {
 	}
 	s := &w.stats
 	s.Queued--
-	t := Transit{Kind: TransitLost, Cause: cause}
+	kind := TransitLost
 	if cause == NotLost {
-		t.Kind = TransitDelivered
+		kind = TransitDelivered
 		s.Delivered++
 		s.DeliveredBytes += uint64(len(d.Data))
 	} else {
 		s.Lost[cause]++
 	}
 	if len(w.watchers) > 0 {
+		t := Transit{Kind: kind, Cause: cause} // here: it is made on the heap
 		t.From, t.To, t.Source, t.Dest, t.Data, t.Multicast = w.nameOfID(p.from), w.nameOfID(id), d.Peer.Addr, d.Local, d.Data, d.Multicast
 		c := carriage{w: w, class: w.classOf(p.from), multicast: d.Multicast}
 		t.HopLimit = max(1, c.hopLimit()-w.wayOf(c.class, w.classOf(id)).hops)
