@@ -469,7 +469,7 @@ func (sh *shard) giveBack(c *Call) {
 func (sh *shard) callback(c *Call, res *Response, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			sh.stats.panics.Add(1)
+			sh.stats.rare().panics.Add(1)
 			sh.node.log.Error("actors: the callback of a request panicked", "uri", c.req.URI, "panic", r)
 		}
 	}()

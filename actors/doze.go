@@ -45,11 +45,8 @@ func (n *Node) Doze() bool {
 		forget(pid)
 	}
 	n.pid, n.socket, n.adopt, n.asleep = nil, nil, true, true
-	sh.endpoint, sh.resources, sh.exchange = nil, nil, nil
-	sh.slots, sh.free, sh.byToken, sh.byMID = nil, nil, nil, nil
-	sh.callBatches, sh.spare = nil, nil
-	sh.batches, sh.batchBytes = nil, 0
-	sh.out.buf, sh.out.grams = nil, nil
+	sh.endpoint, sh.resources, sh.exchange, sh.cells = nil, nil, nil, nil
+	sh.workbench = nil
 	if sh.timers.Len() == 0 {
 		sh.timers = protocol.Deadlines[timer]{}
 	}
@@ -71,7 +68,7 @@ func (n *Node) Idle() bool {
 		return false
 	}
 	for _, sh := range n.shards {
-		if len(sh.free) < len(sh.slots) || sh.serving > 0 || sh.waiting.Load() > 0 || sh.loop.queued() > 0 {
+		if len(sh.free) < len(sh.slots) || len(sh.out.grams) > 0 || sh.serving > 0 || sh.waiting.Load() > 0 || sh.loop.queued() > 0 {
 			return false
 		}
 	}
@@ -89,6 +86,9 @@ func (n *Node) rouse() {
 		return
 	}
 	n.asleep = false
+	if n.shard.workbench == nil {
+		n.shard.workbench = n.shard.newWorkbench()
+	}
 	if err := n.spawn(); err != nil { // the names were given back
 		n.log.Error("actors: a node could not be roused", "error", err)
 	}

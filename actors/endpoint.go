@@ -58,7 +58,7 @@ func (e *endpoint) onBatch(ctx actor.Context, b *inbatch) {
 	for i := range b.grams {
 		d := &b.grams[i]
 		if d.Err != nil {
-			e.sh.stats.unreachable.Add(1)
+			e.sh.stats.rare().unreachable.Add(1)
 			e.onUndelivered(&undelivered{peer: d.Peer, data: d.Data, err: d.Err})
 			continue
 		}
@@ -114,22 +114,22 @@ func (e *endpoint) onDatagram(ctx actor.Context, now netio.Instant, d *netio.Dat
 	}
 	switch action {
 	case protocol.Drop:
-		sh.stats.dropped[reason].Add(1)
+		sh.stats.rare().dropped[reason].Add(1)
 	case protocol.SendReset:
-		sh.stats.dropped[reason].Add(1)
+		sh.stats.rare().dropped[reason].Add(1)
 		if in.msg.Code.IsResponse() && optErr != nil {
 			e.failCall(d.Peer, in.msg.Token, fmt.Errorf("%w: %v", ErrBadResponse, optErr))
 		}
 		sh.sendEmpty(codec.RST, in.msg.MessageID, in.dst)
 	case protocol.Ping:
-		sh.stats.pings.Add(1)
+		sh.stats.rare().pings.Add(1)
 		sh.sendEmpty(codec.RST, in.msg.MessageID, in.dst)
 	case protocol.EmptyAck:
 		e.onEmpty(d.Peer, in, false)
 	case protocol.Reset:
 		e.onEmpty(d.Peer, in, true)
 	case protocol.BadOption:
-		sh.stats.dropped[reason].Add(1)
+		sh.stats.rare().dropped[reason].Add(1)
 		return e.answer(in, codec.BadOption, optErr.Error())
 	case protocol.Request:
 		return e.onRequest(ctx, now, d, in)
@@ -216,7 +216,7 @@ func (e *endpoint) dispatch(ctx actor.Context, now netio.Instant, d *netio.Datag
 	case route == nil:
 		return e.refuse(in, codec.NotFound, "")
 	case d.Multicast && !route.resource.Multicast:
-		sh.stats.unmatched.Add(1) // RFC 7252 §8.2: silence
+		sh.stats.rare().unmatched.Add(1) // RFC 7252 §8.2: silence
 		sh.dedup.Forget(in.key)
 		return false
 	case !route.has(in.msg.Code):
@@ -253,7 +253,7 @@ func (e *endpoint) dispatch(ctx actor.Context, now netio.Instant, d *netio.Datag
 // shed refuses a request because a bound is reached. It is not remembered: its
 // retransmission may find room.
 func (e *endpoint) shed(in *incoming, why string) bool {
-	e.sh.stats.shed.Add(1)
+	e.sh.stats.rare().shed.Add(1)
 	if in.peer != nil {
 		e.sh.dedup.Forget(in.key)
 		in.key = 0
@@ -265,7 +265,7 @@ func (e *endpoint) shed(in *incoming, why string) bool {
 // duplicate again does no harm, so nothing is remembered: requests that come to
 // nothing are not to take the room of those that must not be executed twice.
 func (e *endpoint) refuse(in *incoming, code codec.Code, diagnostic string) bool {
-	e.sh.stats.refused.Add(1)
+	e.sh.stats.rare().refused.Add(1)
 	e.sh.dedup.Forget(in.key)
 	in.key = 0
 	return e.answer(in, code, diagnostic)
@@ -294,7 +294,7 @@ func (e *endpoint) onEmpty(p netio.Peer, in *incoming, reset bool) {
 	s := e.slotFor(p, in.msg.MessageID)
 	switch {
 	case s == nil:
-		e.sh.stats.unmatched.Add(1)
+		e.sh.stats.rare().unmatched.Add(1)
 		e.sh.ignored(in, "unmatched")
 	case reset:
 		e.sh.stats.acknowledgements.Add(1)
@@ -319,7 +319,7 @@ func (e *endpoint) slotFor(p netio.Peer, mid uint16) *slot {
 func (e *endpoint) onPiggybacked(p netio.Peer, in *incoming) bool {
 	s := e.slotFor(p, in.msg.MessageID)
 	if s == nil || s.call == nil || s.call.token != in.msg.Token {
-		e.sh.stats.unmatched.Add(1)
+		e.sh.stats.rare().unmatched.Add(1)
 		e.sh.ignored(in, "unmatched")
 		return false
 	}
@@ -351,7 +351,7 @@ func (e *endpoint) onResponse(now netio.Instant, p netio.Peer, in *incoming) boo
 			if seen == protocol.Full {
 				// Nothing is acknowledged that may have to be acknowledged
 				// again: the peer will retransmit.
-				sh.stats.shed.Add(1)
+				sh.stats.rare().shed.Add(1)
 				return false
 			}
 		}
@@ -359,7 +359,7 @@ func (e *endpoint) onResponse(now netio.Instant, p netio.Peer, in *incoming) boo
 			return false
 		}
 	}
-	sh.stats.unmatched.Add(1)
+	sh.stats.rare().unmatched.Add(1)
 	sh.ignored(in, "unmatched")
 	sh.sendEmpty(codec.RST, in.msg.MessageID, in.dst)
 	return false
@@ -432,7 +432,7 @@ func (sh *shard) onSendDelayed(m *sendDelayed) {
 // gets 5.00 or the caller an error, and a new exchange takes the place.
 func (e *endpoint) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, child *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
 	sh := e.sh
-	sh.stats.panics.Add(1)
+	sh.stats.rare().panics.Add(1)
 	sh.node.log.Error("actors: an exchange failed", "exchange", child.Id, "reason", reason)
 	if s := sh.slotOf(child); s != nil {
 		sh.failSlot(s, fmt.Errorf("internal error: %v", reason))

@@ -78,9 +78,9 @@ func (x *exchange) onIncoming(in *incoming) {
 	switch {
 	case in.gen != x.slot.gen:
 		if in.reply { // another response has ended the call just before
-			x.sh.stats.unmatched.Add(1)
+			x.sh.stats.rare().unmatched.Add(1)
 		} else {
-			x.sh.stats.stale.Add(1)
+			x.sh.stats.rare().stale.Add(1)
 		}
 		in.free()
 	case in.reply:
@@ -205,7 +205,7 @@ func (x *exchange) answerSeparately(in *incoming, m *codec.Message) {
 	m.Type = codec.CON
 	mid, _, ok := sh.mids(in.peer).Next(sh.now(), sh.node.exchangeLifetime)
 	if !ok {
-		sh.stats.midReused.Add(1)
+		sh.stats.rare().midReused.Add(1)
 		mid = sh.mids(in.peer).Force(sh.now())
 	}
 	m.MessageID = mid
@@ -213,7 +213,7 @@ func (x *exchange) answerSeparately(in *incoming, m *codec.Message) {
 	if err != nil {
 		sh.node.log.Error("actors: a response could not be encoded", "path", in.req.Path(), "error", err)
 		if buf, err = appendDatagram(x.buf[:0], internalError(m)); err != nil {
-			sh.stats.unsent.Add(1)
+			sh.stats.rare().unsent.Add(1)
 			sh.served(x.slot)
 			return
 		}
@@ -227,7 +227,7 @@ func (x *exchange) answerSeparately(in *incoming, m *codec.Message) {
 	case protocol.Queued:
 		sh.awaitAck(x.slot)
 	case protocol.Refused:
-		sh.stats.unsent.Add(1)
+		sh.stats.rare().unsent.Add(1)
 		x.separate = false
 		sh.served(x.slot)
 	}
@@ -260,7 +260,7 @@ func (x *exchange) onRetransmit() {
 	case protocol.Wait:
 		x.arm(deadline, timerRetransmit)
 	case protocol.Resend:
-		x.sh.stats.retransmissions.Add(1)
+		x.sh.stats.rare().retransmissions.Add(1)
 		x.sh.resend(x.buf, x.dst, "retransmission")
 		x.arm(deadline, timerRetransmit)
 	case protocol.GiveUp:
@@ -268,7 +268,7 @@ func (x *exchange) onRetransmit() {
 			x.endCall(nil, fmt.Errorf("%w to %d transmissions", ErrTimeout, x.tx.Attempts()))
 			return
 		}
-		x.sh.stats.unacknowledged.Add(1)
+		x.sh.stats.rare().unacknowledged.Add(1)
 		x.endSeparate()
 	}
 }
@@ -370,7 +370,7 @@ func (x *exchange) onGiveUp() {
 	if x.separate {
 		// Its answer still waits for its turn, behind others that the peer does
 		// not acknowledge.
-		x.sh.stats.unacknowledged.Add(1)
+		x.sh.stats.rare().unacknowledged.Add(1)
 		x.peer.Value.window.Remove(turn{slot: x.slot, gen: x.slot.gen})
 		x.endSeparate()
 		return
@@ -420,7 +420,7 @@ func (x *exchange) onStartCall(c *Call) {
 func (x *exchange) onReply(in *incoming) {
 	c := x.slot.call
 	if c == nil || c.req.Method == codec.Empty {
-		x.sh.stats.unmatched.Add(1)
+		x.sh.stats.rare().unmatched.Add(1)
 		return
 	}
 	x.sh.stats.responses.Add(1)

@@ -19,17 +19,17 @@ func (x *exchange) answerGroup(in *incoming, m *codec.Message) {
 	sh := x.sh
 	defer sh.served(x.slot)
 	if !m.Code.IsSuccess() {
-		sh.stats.unsent.Add(1)
+		sh.stats.rare().unsent.Add(1)
 		return
 	}
 	if sh.delayed >= min(max(maxDelayed/len(sh.node.shards), 1), max(sh.limits.Peers/4, 1)) {
-		sh.stats.unsent.Add(1)
+		sh.stats.rare().unsent.Add(1)
 		return
 	}
 	m.Type, m.MessageID = codec.NON, sh.nonMID(in.peer)
 	data, err := m.Append(nil)
 	if err != nil {
-		sh.stats.unsent.Add(1)
+		sh.stats.rare().unsent.Add(1)
 		sh.node.log.Error("actors: a response could not be encoded", "path", in.req.Path(), "error", err)
 		return
 	}

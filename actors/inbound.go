@@ -48,7 +48,7 @@ func (sh *shard) receive(ds []netio.Datagram) {
 	cost := int64(n + datagramCost*len(ds))
 	if sh.waiting.Add(cost) > maxWaiting/int64(len(sh.node.shards)) {
 		sh.waiting.Add(-cost)
-		sh.stats.overload.Add(uint64(len(ds)))
+		sh.stats.rare().overload.Add(uint64(len(ds)))
 		return
 	}
 	b := sh.takeBatch()

@@ -49,11 +49,11 @@ func (a *nodeActor) onStarted(ctx actor.Context) {
 		if sh.index > 0 {
 			name = strconv.Itoa(sh.index)
 		}
-		sh.exchange = sh.exchangeProps()
-		sh.resources = mustSpawn(ctx, sh.resourcesProps(), "resources"+name)
-		sh.endpoint = mustSpawn(ctx, sh.endpointProps(), "endpoint"+name)
+		sh.exchange = sh.cellProps("exchange")
+		sh.resources = mustSpawn(ctx, sh.cellProps("resources"), resourcesName+name)
+		sh.endpoint = mustSpawn(ctx, sh.cellProps("endpoint"), endpointName+name)
 	}
-	a.transport = mustSpawn(ctx, n.transportProps(), "transport")
+	a.transport = mustSpawn(ctx, n.shard.cellProps("transport"), transportName)
 	n.socket = a.transport
 }
 
@@ -73,7 +73,7 @@ func (a *nodeActor) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, ch
 	n := a.node
 	f, ok := reason.(*socketFailure)
 	if !ok {
-		n.shard.stats.panics.Add(1)
+		n.shard.stats.rare().panics.Add(1)
 		n.log.Error("actors: an actor failed and starts again", "actor", child.Id, "reason", reason)
 		sup.RestartChildren(child)
 		return

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -17,6 +18,58 @@ func (sh *shard) props(path string, producer actor.Producer) *actor.Props {
 	)
 }
 
+// cell is an actor that finds out what it is when it hears its name: so one Props
+// serves all actors of a shard but the root, which has a guardian, and the
+// resources.
+type cell struct {
+	sh    *shard
+	actor actor.Actor
+}
+
+// Receive implements actor.Actor.
+func (c *cell) Receive(ctx actor.Context) {
+	if c.actor == nil {
+		c.actor = c.sh.incarnate(ctx.Self().Id)
+	}
+	c.actor.Receive(ctx)
+}
+
+// HandleFailure implements actor.SupervisorStrategy.
+func (c *cell) HandleFailure(system *actor.ActorSystem, sup actor.Supervisor, child *actor.PID, rs *actor.RestartStatistics, reason, message any) {
+	// Only supervisors have children that can fail.
+	c.actor.(actor.SupervisorStrategy).HandleFailure(system, sup, child, rs, reason, message)
+}
+
+// incarnate makes the actor of a name.
+func (sh *shard) incarnate(id string) actor.Actor {
+	switch name := id[strings.LastIndexByte(id, '/')+1:]; {
+	case name == transportName:
+		return &transportActor{node: sh.node}
+	case strings.HasPrefix(name, resourcesName):
+		return &resources{sh: sh}
+	case strings.HasPrefix(name, endpointName):
+		return &endpoint{sh: sh}
+	}
+	return &exchange{sh: sh}
+}
+
+// The names of actors; those of shards have their numbers behind them.
+const (
+	transportName = "transport"
+	resourcesName = "resources"
+	endpointName  = "endpoint"
+	exchangeName  = "x"
+)
+
+// cellProps returns the Props of an actor of the shard, which are the same for
+// all of them unless somebody wants to know who gets messages.
+func (sh *shard) cellProps(path string) *actor.Props {
+	if sh.cells == nil || sh.env.Tap != nil {
+		sh.cells = sh.props(path, func() actor.Actor { return &cell{sh: sh} })
+	}
+	return sh.cells
+}
+
 func (sh *shard) mailboxTap(path string) func(any) {
 	tap := sh.env.Tap
 	if tap == nil {
@@ -29,29 +82,11 @@ func (sh *shard) mailboxTap(path string) func(any) {
 	return func(msg any) { tap(path, msg) }
 }
 
-func (sh *shard) endpointProps() *actor.Props {
-	return sh.props("endpoint", func() actor.Actor { return &endpoint{sh: sh} })
-}
-
-func (sh *shard) exchangeProps() *actor.Props {
-	return sh.props("exchange", func() actor.Actor { return &exchange{sh: sh} })
-}
-
-func (sh *shard) resourcesProps() *actor.Props {
-	return sh.props("resources", func() actor.Actor { return &resources{sh: sh} })
-}
-
 func (sh *shard) resourceProps(r *Route) *actor.Props {
 	return sh.props("resource "+r.pattern, func() actor.Actor { return &resource{sh: sh, route: r, site: &r.sites[sh.index]} })
 }
 
-// The node itself and its transport live on the first shard.
-
 func (n *Node) rootProps() *actor.Props {
 	return n.shard.props("node", func() actor.Actor { return &nodeActor{node: n} }).
 		Configure(actor.WithGuardian(n.env.roots))
-}
-
-func (n *Node) transportProps() *actor.Props {
-	return n.shard.props("transport", func() actor.Actor { return &transportActor{node: n} })
 }

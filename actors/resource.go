@@ -91,7 +91,7 @@ func (r *resource) serve(in *incoming) {
 	route := r.route
 	if in.gen != in.slot.gen { // its exchange has ended meanwhile
 		in.sh.stats.requests.Add(1)
-		in.sh.stats.stale.Add(1)
+		in.sh.stats.rare().stale.Add(1)
 		in.free()
 		return
 	}
@@ -222,7 +222,7 @@ var errPanic = errors.New("handler panicked")
 func call(ctx context.Context, route *Route, in *incoming) (res *Response, panicked any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			in.sh.stats.panics.Add(1)
+			in.sh.stats.rare().panics.Add(1)
 			route.node.log.Error("actors: a handler panicked", "resource", route.pattern, "panic", p, "stack", string(debug.Stack()))
 			res, panicked, err = nil, p, errPanic
 		}
@@ -242,7 +242,7 @@ func (r *resource) answer(in *incoming, res *Response, err error) {
 // shed refuses a call because a bound is reached.
 func (r *resource) shed(in *incoming, why string) {
 	in.unasked = true
-	in.sh.stats.shed.Add(1)
+	in.sh.stats.rare().shed.Add(1)
 	r.answer(in, nil, &CodeError{Code: codec.ServiceUnavailable, Diagnostic: why})
 }
 

@@ -61,7 +61,7 @@ func (r *resources) onFirstCalls(ctx actor.Context, b *callBatch) {
 func (r *resources) refuse(b *callBatch, err error) {
 	for i, in := range b.calls {
 		b.calls[i] = nil
-		in.sh.stats.refused.Add(1)
+		in.sh.stats.rare().refused.Add(1)
 		in.unasked, in.err = true, err
 		in.sh.post(in.slot.pid, in)
 	}

@@ -53,7 +53,7 @@ func (sh *shard) awaitAck(s *slot) {
 	}
 	oldest := sh.unacked.first
 	sh.unacked.remove(oldest)
-	sh.stats.abandoned.Add(1)
+	sh.stats.rare().abandoned.Add(1)
 	sh.post(oldest.pid, abort{oldest.gen, errAbandoned})
 }
 

@@ -35,39 +35,43 @@ type shard struct {
 	endpoint  *actor.PID
 	resources *actor.PID
 	exchange  *actor.Props // of its exchanges
+	cells     *actor.Props // see cellProps
 
-	out    writer
-	dedup  *protocol.Dedup
-	peers  *protocol.Peers[peerState]
-	timers protocol.Deadlines[timer]
-	rand   *rand.Rand
-	stats  counters
+	*workbench // nil while the node dozes and no timer fires
+	dedup      *protocol.Dedup
+	peers      *protocol.Peers[peerState]
+	timers     protocol.Deadlines[timer]
+	rand       *rand.Rand
+	stats      counters
 
 	midSecret [2]uint64
 
-	slots       []*slot
-	free        []*slot
-	firstGen    uint32 // of new slots: above all of those before a restart
-	byToken     map[tokenKey]*slot
-	byMID       map[protocol.DedupKey]*slot // own messages that await ACK or RST
-	serving     int                         // slots that serve a request
-	callBatches []*callBatch                // free list
-	unacked     slotList                    // exchanges with a separate response that is not acknowledged
-	keeping     int                         // peers with keepUntil
-	delayed     int                         // multicast answers that wait for their leisure
-	waiting     atomic.Int64                // cost of the batches that the endpoint has not seen
+	firstGen uint32       // of new slots: above all of those before a restart
+	serving  int          // slots that serve a request
+	keeping  int          // peers with keepUntil
+	delayed  int          // multicast answers that wait for their leisure
+	waiting  atomic.Int64 // cost of the batches that the endpoint has not seen
 
 	stopping bool
 	told     bool // the node, that nothing is being served any more
 
 	armed      netio.Instant // when the clock's timer will fire; 0 = none
 	clockTimer netio.Timer
+	batchMu    sync.Mutex
+}
 
-	spare   []*incoming // free list
-	batchMu sync.Mutex
-	batches []*inbatch // free list, shared with the transport's readers
-
-	batchBytes int // size of all in batches; guarded by batchMu
+// workbench is what a shard works with, and can do without while the node dozes.
+type workbench struct {
+	out         writer
+	slots       []*slot
+	free        []*slot
+	byToken     map[tokenKey]*slot
+	byMID       map[protocol.DedupKey]*slot // own messages that await ACK or RST
+	callBatches []*callBatch                // free list
+	unacked     slotList                    // exchanges with a separate response that is not acknowledged
+	spare       []*incoming                 // free list
+	batches     []*inbatch                  // free list, shared with the transport's readers: guarded by batchMu
+	batchBytes  int                         // size of all in batches; guarded by batchMu
 }
 
 // peerState is what a shard remembers of one peer.
@@ -132,13 +136,15 @@ func newShard(n *Node, index int) *shard {
 		rand: n.env.Rand(n.id, "shard"+suffix),
 	}
 	sh.loop.idle = sh.idle
-	sh.out.sh = sh
+	sh.workbench = sh.newWorkbench()
 	secret := n.env.Rand(n.id, "message IDs"+suffix)
 	sh.midSecret = [2]uint64{secret.Uint64(), secret.Uint64()}
 	sh.dedup = protocol.NewDedup(sh.limits.dedup(sh.rand.Uint64()))
 	sh.peers = protocol.NewPeers[peerState](sh.limits.Peers)
 	return sh
 }
+
+func (sh *shard) newWorkbench() *workbench { return &workbench{out: writer{sh: sh}} }
 
 func (sh *shard) now() netio.Instant { return sh.env.Clock.Now() }
 
@@ -149,7 +155,13 @@ func (sh *shard) post(pid *actor.PID, msg any) { sh.env.System.Root.Send(pid, ms
 // timer.
 func (sh *shard) idle() {
 	sh.publish() // before anybody can have the answers
-	sh.out.flush()
+	if sh.workbench != nil {
+		sh.out.flush()
+		if sh.node.asleep {
+			sh.workbench = nil
+			sh.loop.forget()
+		}
+	}
 	next, ok := sh.timers.Next()
 	if !ok || sh.armed != 0 && sh.armed <= next {
 		return
@@ -173,6 +185,9 @@ func (sh *shard) disarm() {
 func (sh *shard) fire() {
 	now := sh.now()
 	sh.armed = 0
+	if sh.workbench == nil {
+		sh.workbench = sh.newWorkbench()
+	}
 	for {
 		t, ok := sh.timers.Pop(now)
 		if !ok {
@@ -218,7 +233,7 @@ func (sh *shard) acquire(ctx actor.Context) *slot {
 		return nil
 	}
 	s := &slot{index: len(sh.slots), gen: sh.firstGen}
-	pid, err := ctx.SpawnNamed(sh.exchange, "x"+strconv.Itoa(s.index))
+	pid, err := ctx.SpawnNamed(sh.exchange, exchangeName+strconv.Itoa(s.index))
 	if err != nil {
 		sh.node.log.Error("actors: no exchange could be made", "error", err)
 		return nil
@@ -299,7 +314,7 @@ func (sh *shard) nonMID(pe *peerEntry) uint16 {
 	now := sh.now()
 	id, _, ok := sh.mids(pe).Next(now, sh.params.NonLifetime())
 	if !ok {
-		sh.stats.midReused.Add(1)
+		sh.stats.rare().midReused.Add(1)
 		id = sh.mids(pe).Force(now)
 	}
 	return id
@@ -438,7 +453,7 @@ func (sh *shard) callTap(e TapEvent) {
 	defer func() {
 		sh.node.tapMu.Unlock()
 		if r := recover(); r != nil {
-			sh.stats.panics.Add(1)
+			sh.stats.rare().panics.Add(1)
 			sh.node.log.Error("actors: Config.Tap panicked", "panic", r)
 		}
 	}()

@@ -78,14 +78,29 @@ type Stats struct {
 
 // counters are the live form of Stats; any goroutine may read them.
 type counters struct {
-	received, sent, requests, responses, duplicates, retransmissions atomic.Uint64
-	refused, acknowledgements, pings, unsent                         atomic.Uint64
-	unacknowledged, abandoned                                        atomic.Uint64
-	shed, sendErrors, sendDown, unreachable, midReused               atomic.Uint64
-	panics, restarts, stale, unmatched, overload                     atomic.Uint64
-	exchanges                                                        atomic.Int64
-	peers, pinned, evicted, remembered, forgotten, notRemembered     gauge
-	dropped                                                          [protocol.Reasons]atomic.Uint64
+	received, sent, requests, responses, duplicates, acknowledgements atomic.Uint64
+	exchanges                                                         atomic.Int64
+	peers, pinned, remembered                                         gauge
+	// most nodes of a large network never count these
+	rarely atomic.Pointer[rareCounters]
+}
+
+type rareCounters struct {
+	retransmissions, refused, pings, unsent, unacknowledged, abandoned atomic.Uint64
+	shed, sendErrors, sendDown, unreachable, midReused                 atomic.Uint64
+	panics, restarts, stale, unmatched, overload                       atomic.Uint64
+	evicted, forgotten, notRemembered                                  gauge
+	dropped                                                            [protocol.Reasons]atomic.Uint64
+}
+
+// rare returns the counters that are made when one of them is needed.
+func (c *counters) rare() *rareCounters {
+	r := c.rarely.Load()
+	if r == nil {
+		c.rarely.CompareAndSwap(nil, &rareCounters{})
+		r = c.rarely.Load()
+	}
+	return r
 }
 
 // gauge is a number that one goroutine writes, often the same.
@@ -103,21 +118,40 @@ func (sh *shard) publish() {
 	p, d := sh.peers.Stats(), sh.dedup.Stats()
 	c := &sh.stats
 	c.pinned.set(uint64(p.Pinned))
-	c.evicted.set(p.Evicted)
 	c.remembered.set(uint64(d.Memory))
-	c.forgotten.set(d.Evicted)
-	c.notRemembered.set(d.Refused)
+	if p.Evicted|d.Evicted|d.Refused == 0 {
+		return
+	}
+	r := c.rare()
+	r.evicted.set(p.Evicted)
+	r.forgotten.set(d.Evicted)
+	r.notRemembered.set(d.Refused)
 }
 
 // add adds the counters of a shard to s.
 func (c *counters) add(s *Stats) {
+	s.Received += c.received.Load()
+	s.Sent += c.sent.Load()
+	s.Requests += c.requests.Load()
+	s.Responses += c.responses.Load()
+	s.Duplicates += c.duplicates.Load()
+	s.Acknowledgements += c.acknowledgements.Load()
+	s.Exchanges += int(c.exchanges.Load())
+	s.Peers += int(c.peers.v.Load())
+	s.PeersPinned += int(c.pinned.v.Load())
+	s.Remembered += int(c.remembered.v.Load())
+	if r := c.rarely.Load(); r != nil {
+		r.add(s)
+	}
+}
+
+func (c *rareCounters) add(s *Stats) {
 	for _, x := range []struct {
 		sum *uint64
 		v   *atomic.Uint64
 	}{
-		{&s.Received, &c.received}, {&s.Sent, &c.sent}, {&s.Requests, &c.requests}, {&s.Responses, &c.responses},
-		{&s.Refused, &c.refused}, {&s.Acknowledgements, &c.acknowledgements}, {&s.Pings, &c.pings}, {&s.Unsent, &c.unsent},
-		{&s.Unacknowledged, &c.unacknowledged}, {&s.Abandoned, &c.abandoned}, {&s.Duplicates, &c.duplicates},
+		{&s.Refused, &c.refused}, {&s.Pings, &c.pings}, {&s.Unsent, &c.unsent},
+		{&s.Unacknowledged, &c.unacknowledged}, {&s.Abandoned, &c.abandoned},
 		{&s.Retransmissions, &c.retransmissions}, {&s.Shed, &c.shed}, {&s.SendErrors, &c.sendErrors},
 		{&s.SendDown, &c.sendDown}, {&s.Unreachable, &c.unreachable}, {&s.MessageIDsReused, &c.midReused},
 		{&s.Panics, &c.panics}, {&s.Restarts, &c.restarts}, {&s.Stale, &c.stale},
@@ -125,10 +159,6 @@ func (c *counters) add(s *Stats) {
 	} {
 		*x.sum += x.v.Load()
 	}
-	s.Exchanges += int(c.exchanges.Load())
-	s.Peers += int(c.peers.v.Load())
-	s.PeersPinned += int(c.pinned.v.Load())
-	s.Remembered += int(c.remembered.v.Load())
 	for i := range c.dropped {
 		if n := c.dropped[i].Load(); n > 0 {
 			s.Dropped[protocol.Reason(i).String()] += n

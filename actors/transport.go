@@ -55,7 +55,7 @@ func (t *transportActor) onStarted(ctx actor.Context) {
 		if t.open, err = n.open(); err != nil {
 			panic(&socketFailure{fmt.Errorf("reopening the socket: %w", err)})
 		}
-		n.shard.stats.restarts.Add(1)
+		n.shard.stats.rare().restarts.Add(1)
 		n.log.Info("actors: the socket is open again", "addresses", t.open.Local())
 	}
 	n.openedAt = n.env.Clock.Now()

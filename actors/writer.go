@@ -63,7 +63,7 @@ func (w *writer) flush() {
 	transport := w.sh.node.transport.Load()
 	for len(rest) > 0 {
 		if transport == nil {
-			w.sh.stats.sendDown.Add(uint64(len(rest)))
+			w.sh.stats.rare().sendDown.Add(uint64(len(rest)))
 			break
 		}
 		n, err := (*transport).WriteBatch(rest)
@@ -71,16 +71,16 @@ func (w *writer) flush() {
 		rest = rest[min(n, len(rest)):]
 		if err == nil {
 			if n == 0 {
-				w.sh.stats.sendDown.Add(uint64(len(rest)))
+				w.sh.stats.rare().sendDown.Add(uint64(len(rest)))
 				break
 			}
 			continue
 		}
 		if errors.Is(err, netio.ErrClosed) || len(rest) == 0 {
-			w.sh.stats.sendDown.Add(uint64(len(rest)))
+			w.sh.stats.rare().sendDown.Add(uint64(len(rest)))
 			break
 		}
-		w.sh.stats.sendErrors.Add(1)
+		w.sh.stats.rare().sendErrors.Add(1)
 		if w.sh.endpoint != nil { // a node that dozes has no exchange that could fail
 			w.sh.post(w.sh.endpoint, &undelivered{peer: rest[0].Peer, data: append([]byte(nil), rest[0].Data...), err: err})
 		}
