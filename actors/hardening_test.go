@@ -162,7 +162,7 @@ func TestBackOffGrowsWhileTheSocketIsDead(t *testing.T) {
 			a.HandleFailure(nil, supervisor{}, n.pid, nil, &socketFailure{errors.New("no")}, nil)
 		}
 	})
-	require.Equal(t, 5, a.failures)
+	require.Equal(t, 5, n.failures)
 }
 
 // Requests that wait for a handler when their resource is removed are answered.

@@ -50,6 +50,7 @@ type Node struct {
 	adopt       bool            // the transport is open and at work, and waits for its actor
 	asleep      bool            // it has no actors: see Doze
 	openedAt    netio.Instant
+	failures    int // of sockets that did not live long, in a row
 	incarnation int
 
 	end    sync.Once

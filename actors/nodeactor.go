@@ -11,7 +11,6 @@ type nodeActor struct {
 	node      *Node
 	transport *actor.PID
 	sup       actor.Supervisor
-	failures  int
 	quiet     int // shards of a stopping node that serve nothing any more
 	closing   bool
 }
@@ -83,12 +82,12 @@ func (a *nodeActor) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, ch
 		return
 	}
 	if n.openedAt != 0 && n.env.Clock.Now().Sub(n.openedAt) > backoffForget {
-		a.failures = 0
+		n.failures = 0
 	}
 	n.openedAt = 0 // that socket has been judged; the next has to live first
-	a.failures++
+	n.failures++
 	a.sup = sup
-	delay := backoff(a.failures, n.shard.rand.Float64())
+	delay := backoff(n.failures, n.shard.rand.Float64())
 	n.log.Error("actors: the socket died; it will be opened again", "error", f.err, "in", delay)
 	n.shard.after(delay, n.pid, reopen{})
 }

@@ -67,13 +67,13 @@ type host struct {
 	one    [1]netip.AddrPort // of a member
 	node   *actors.Node      // the last one; nil = it has none
 	spec   *spec
-	sock   *socket     // nil while it has none that is open
-	key    uint64      // stands for its name
+	sock   *socket // nil while it has none that is open
+	key    uint64  // stands for its name
 	// When it was used last, and when it was looked at last, while it has its
 	// actors; see World.doze.
 	active, seen netio.Instant
 	awake        bool
-	uplink *bottleneck // nil until needed
+	uplink       *bottleneck // nil until needed
 	// groupSent is how many datagrams it has sent to groups.
 	groupSent uint64
 	starts    int // of its node

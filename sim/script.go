@@ -11,6 +11,7 @@ import (
 // lists, one a line, and the trace that is expected of them.
 type Script struct {
 	commands []command
+	drowsy   bool // see World
 	// Source is the text of the commands.
 	Source string
 	// Want is the expected trace, what follows the line "----"; "" without one.

@@ -43,6 +43,9 @@ func TestScript(t *testing.T) {
 				sameTrace(t, first.Trace, again.Trace)
 				require.Equal(t, first.Hash, again.Hash)
 			}
+			drowsy, err := s.Drowsy().Run()
+			require.NoError(t, err)
+			sameTrace(t, first.Trace, drowsy.Trace)
 			sameTrace(t, s.Want, first.Trace)
 		})
 	}

@@ -42,6 +42,7 @@ type performance struct {
 	calls  []func()                 // cancel them
 	open   int                      // requests that have not ended
 	failed error
+	drowsy bool
 }
 
 // Run runs the script in a new World. When its commands are done it lets the
@@ -49,7 +50,7 @@ type performance struct {
 // has an exchange left; if not, that is the error, a *ScriptError, as is
 // everything that goes wrong with a command.
 func (s *Script) Run() (*Outcome, error) {
-	p := &performance{nodes: map[string]*actors.Node{}, peers: map[string]*Peer{}, last: map[string]codec.Message{}}
+	p := &performance{drowsy: s.drowsy, nodes: map[string]*actors.Node{}, peers: map[string]*Peer{}, last: map[string]codec.Message{}}
 	defer func() {
 		if p.w != nil {
 			p.w.Close()
@@ -74,6 +75,7 @@ func (s *Script) Run() (*Outcome, error) {
 func (p *performance) begin(seed uint64) {
 	if p.w == nil {
 		p.w = New(seed)
+		p.w.drowsy = p.drowsy
 		p.w.TraceTo(&p.out)
 	}
 }

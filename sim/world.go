@@ -67,6 +67,7 @@ type World struct {
 	network
 	trace  trace
 	dozing dozing
+	drowsy bool // every node dozes whenever it can: for tests
 
 	ctx context.Context
 	end func(error)
@@ -316,6 +317,13 @@ func (w *World) step(limit netio.Instant) bool {
 	at, ok := w.agenda.next()
 	if !ok || at > limit {
 		return false
+	}
+	if w.drowsy && at > w.now {
+		for _, h := range w.hosts {
+			if h != nil && h.node != nil {
+				h.node.Doze()
+			}
+		}
 	}
 	w.advance(at)
 	for e, ok := w.agenda.due(at); ok; e, ok = w.agenda.due(at) {
