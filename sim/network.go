@@ -67,6 +67,7 @@ type host struct {
 	one    [1]netip.AddrPort // of a member
 	node   *actors.Node      // the last one; nil = it has none
 	spec   *spec
+	failed error   // of a member whose node could not be started
 	sock   *socket // nil while it has none that is open
 	key    uint64  // stands for its name
 	// When it was used last, and when it was looked at last, while it has its

@@ -383,7 +383,7 @@ func (n *network) addrsOfID(id hostID) []netip.AddrPort {
 // needed before, its node is started.
 func (w *World) wake(id hostID) (*host, error) {
 	if h := w.hosts[id]; h != nil {
-		return h, nil
+		return h, h.failed
 	}
 	if w.closed {
 		return nil, fmt.Errorf("sim: node %q: %w", w.nameOfID(id), ErrClosed)
@@ -397,5 +397,6 @@ func (w *World) wake(id hostID) (*host, error) {
 	w.hosts[id] = h
 	p.awake++
 	w.used(h)
-	return h, w.start(h)
+	h.failed = w.start(h)
+	return h, h.failed
 }

@@ -50,13 +50,19 @@ func (w *World) Notef(node, format string, args ...any) {
 	w.trace.text(w, traceNote, node, fmt.Sprintf(format, args...))
 }
 
-// mix adds bytes to the hash (FNV-1a).
+// mix adds an entry to the hash: as FNV-1a does, but eight bytes at a time, and
+// with the upper bits folded down, or they would never come to matter.
 func (t *trace) mix(b []byte) {
-	h := t.hash
-	for _, c := range b {
-		h = (h ^ uint64(c)) * 1099511628211
+	const prime = 0x9e3779b97f4a7c15
+	h := t.hash ^ uint64(len(b))
+	for ; len(b) >= 8; b = b[8:] {
+		h = (h ^ binary.LittleEndian.Uint64(b)) * prime
+		h ^= h >> 32
 	}
-	t.hash = h
+	for _, c := range b {
+		h = (h ^ uint64(c)) * prime
+	}
+	t.hash = h ^ h>>29
 }
 
 // begin begins an entry of the hash.
