@@ -52,7 +52,7 @@ func (a *args) rate() Rate {
 }
 
 func (p *performance) iface(a *args) error {
-	nodes := a.word("the nodes")
+	nodes := a.word("the pattern for nodes")
 	i := Interface{Rate: a.rate(), MTU: a.number("mtu"), Buffer: a.number("buffer"), BufferBytes: a.number("bytes"),
 		Service: a.duration("service"), HopLimit: a.number("hops"), GroupHopLimit: a.number("grouphops")}
 	if err := a.done(); err != nil {
@@ -62,7 +62,7 @@ func (p *performance) iface(a *args) error {
 }
 
 func (p *performance) segment(a *args) error {
-	s := Segment{Name: a.word("the name"), Nodes: a.word("the nodes"), Rate: a.rate()}
+	s := Segment{Name: a.word("the name"), Nodes: a.word("the pattern for nodes"), Rate: a.rate()}
 	s.Up, _ = a.text("up")
 	if name, ok := a.text("border"); ok {
 		scope, err := ParseScope(name)
@@ -78,7 +78,7 @@ func (p *performance) segment(a *args) error {
 }
 
 func (p *performance) set(a *args) error {
-	name, nodes := a.word("the name"), a.word("the nodes")
+	name, nodes := a.word("the name"), a.word("the pattern for nodes")
 	if err := a.done(); err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (p *performance) set(a *args) error {
 }
 
 func (p *performance) partition(a *args) error {
-	x := Partition{OneWay: a.flag("oneway"), From: a.word("the nodes")}
+	x := Partition{OneWay: a.flag("oneway"), From: a.word("the pattern for nodes")}
 	x.To = strings.Join(a.rest(), ",")
 	if err := a.done(); err != nil {
 		return err
@@ -105,7 +105,7 @@ func (p *performance) heal(a *args) error {
 }
 
 func (p *performance) nat(a *args) error {
-	n := NAT{Nodes: a.word("the nodes"), Idle: a.duration("idle")}
+	n := NAT{Nodes: a.word("the pattern for nodes"), Idle: a.duration("idle")}
 	if s, ok := a.text("addr"); ok {
 		addr, err := netip.ParseAddr(s)
 		if err != nil {
