@@ -161,7 +161,8 @@ func (c *carriage) carry(id hostID) {
 	}
 	p := (*packet)(nil)
 	if v.Edit != nil {
-		p = c.make(src, v.Edit(append([]byte(nil), c.data...)))
+		data := v.Edit(append([]byte(nil), c.data...))
+		p = c.make(src, data[:min(len(data), maxPayload)])
 	} else {
 		p = c.shared(src)
 	}
@@ -276,6 +277,9 @@ func (c *carriage) done() {
 
 // tellWatchers tells those who watch the network what happens.
 func (w *World) tellWatchers(t *Transit) {
+	if w.trace.closed {
+		return
+	}
 	t.At = w.now
 	for _, x := range w.watchers {
 		x.f(t)

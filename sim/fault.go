@@ -107,10 +107,15 @@ func (f *Fault) Validate() error {
 func (w *World) Fault(f Fault) (remove func()) {
 	x := &fault{Fault: f, from: selectorOf(f.From), to: selectorOf(f.To)}
 	w.faults = append(w.faults, x)
-	w.changed()
+	changed := func() {
+		if x.from.pattern != nil || x.to.pattern != nil {
+			w.changed()
+		}
+	}
+	changed()
 	return func() {
 		w.faults = slices.DeleteFunc(slices.Clone(w.faults), func(o *fault) bool { return o == x })
-		w.changed()
+		changed()
 	}
 }
 
