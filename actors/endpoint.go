@@ -352,6 +352,7 @@ func (e *endpoint) onResponse(now netio.Instant, p netio.Peer, in *incoming) boo
 				// Nothing is acknowledged that may have to be acknowledged
 				// again: the peer will retransmit.
 				sh.stats.rare().shed.Add(1)
+				sh.ignored(in, "no room")
 				return false
 			}
 		}

@@ -64,7 +64,8 @@ type Observer interface {
 	// time.
 	Transmits(peer netio.Peer, mid uint16, p *protocol.Params)
 	// Settled is told that no acknowledgement of a message is awaited any more.
-	Settled(peer netio.Peer, mid uint16)
+	// answered: because one has come, or a reset or the response in its place.
+	Settled(peer netio.Peer, mid uint16, answered bool)
 }
 
 // Runner is the part of an Env that lends goroutines. In production these are

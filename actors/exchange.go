@@ -294,6 +294,7 @@ func (x *exchange) unexpect() {
 // onAcknowledged: an empty ACK. A separate response has arrived; a request has,
 // and its response will follow.
 func (x *exchange) onAcknowledged() {
+	x.slot.heard = true
 	if x.separate {
 		x.endSeparate()
 		return
@@ -313,6 +314,7 @@ func (x *exchange) onAcknowledged() {
 
 // onReset: the peer rejects what was sent. For a ping that is the answer.
 func (x *exchange) onReset() {
+	x.slot.heard = true
 	c := x.slot.call
 	if c != nil {
 		c.expected = 0
@@ -378,6 +380,9 @@ func (x *exchange) onGiveUp() {
 	if in.ctx != nil {
 		in.ctx.end(errPeerGone)
 	}
+	if !in.begun {
+		x.sh.ignored(in, "no handler was free in time")
+	}
 	// The handler still has in; its late answer will find another generation.
 	x.sh.served(x.slot)
 }
@@ -424,6 +429,7 @@ func (x *exchange) onReply(in *incoming) {
 		return
 	}
 	x.sh.stats.responses.Add(1)
+	x.slot.heard = true
 	c.expected = 0
 	if in.optErr != nil {
 		x.endCall(nil, fmt.Errorf("%w: %v", ErrBadResponse, in.optErr))

@@ -126,6 +126,7 @@ type incoming struct {
 	reply bool // it is a response for a call, not a request
 	group bool // it was sent to a group
 	acked bool // the empty ACK has been sent
+	begun bool // a handler on a goroutine has been called
 	// answered: the handler is done with it
 	answered bool
 	unasked  bool // no handler was asked; a retransmission may ask again

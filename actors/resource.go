@@ -150,6 +150,7 @@ func (r *resource) run(in *incoming) {
 	// The exchange may give up and forget the message meanwhile, so what is
 	// needed afterwards is taken now.
 	exchange, ctx := in.slot.pid, in.ctx
+	in.begun = true
 	env.Runner.Go(func() {
 		// Deferred, and with a panic as the presumption, because a handler can
 		// also end its goroutine: testing.T.FailNow does.

@@ -109,7 +109,9 @@ type slot struct {
 	in    *incoming // the request it serves, or
 	call  *Call     // the call it makes
 	mid   protocol.DedupKey
-	named *peerEntry // whose message ID mid is, while byMID has it
+	named *peerEntry    // whose message ID mid is, while byMID has it
+	heard bool          // an answer to that message has come
+	since netio.Instant // its present use
 	// outstanding: its separate response counts in this peer's window, from the
 	// moment at which it is given its turn
 	outstanding *peerEntry
@@ -226,13 +228,14 @@ func (sh *shard) acquire(ctx actor.Context) *slot {
 	if n := len(sh.free); n > 0 {
 		s := sh.free[n-1]
 		sh.free = sh.free[:n-1]
+		s.since = sh.now()
 		sh.stats.exchanges.Add(1)
 		return s
 	}
 	if len(sh.slots) >= sh.limits.Exchanges {
 		return nil
 	}
-	s := &slot{index: len(sh.slots), gen: sh.firstGen}
+	s := &slot{index: len(sh.slots), gen: sh.firstGen, since: sh.now()}
 	pid, err := ctx.SpawnNamed(sh.exchange, exchangeName+strconv.Itoa(s.index))
 	if err != nil {
 		sh.node.log.Error("actors: no exchange could be made", "error", err)
@@ -260,7 +263,7 @@ func (sh *shard) release(s *slot) {
 // name makes ACK and RST for the message ID of a peer find the slot.
 func (sh *shard) name(s *slot, pe *peerEntry, mid uint16) {
 	sh.unname(s)
-	s.mid, s.named = protocol.MakeDedupKey(pe.ID, mid), pe
+	s.mid, s.named, s.heard = protocol.MakeDedupKey(pe.ID, mid), pe, false
 	if sh.byMID == nil {
 		sh.byMID = map[protocol.DedupKey]*slot{}
 	}
@@ -274,7 +277,7 @@ func (sh *shard) unname(s *slot) {
 		}
 		s.named = nil
 		if o := sh.node.observer; o != nil {
-			o.Settled(pe.Peer, uint16(s.mid))
+			o.Settled(pe.Peer, uint16(s.mid), s.heard)
 		}
 	}
 }

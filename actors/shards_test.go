@@ -119,8 +119,8 @@ func TestTurnsThatNobodyTakes(t *testing.T) {
 	require.ElementsMatch(t, []string{fmt.Sprintf("%d ACK 4.04", a[0]), fmt.Sprintf("%d ACK 4.04", b[0])}, s.got, "what waited")
 	h.let <- struct{}{}
 	s.until(func() bool { return s.runner.running.Load() == 0 })
-	require.Zero(t, route.gate.running)
-	require.Empty(t, route.gate.waiting)
+	require.Zero(t, route.gate().running)
+	require.Empty(t, route.gate().waiting)
 	requireAccounts(t, s.n)
 }
 

@@ -24,3 +24,9 @@ func (c clock) AfterFunc(d time.Duration, f func()) netio.Timer {
 func (c clock) Wall(t netio.Instant) time.Time {
 	return time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC).Add(t.Sub(Epoch))
 }
+
+// now returns the time on the clock of a host.
+func (h *host) now() netio.Instant { return h.w.now }
+
+// stretch returns how long a time on the host's clock takes.
+func (h *host) stretch(d time.Duration) time.Duration { return d }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/coap2/coap2/actors"
+	"github.com/coap2/coap2/actors/protocol"
 )
 
 // Group says how many nodes that are alike are to be; see World.Nodes.
@@ -54,6 +55,8 @@ type spec struct {
 	cfg actors.Config
 	// members have this instead of cfg.Setup
 	setup func(i int, n *actors.Node) error
+	// params are those of cfg, with defaults.
+	params protocol.Params
 }
 
 // Nodes adds nodes that are alike, up to a million and more. Until one is needed,
@@ -68,7 +71,7 @@ func (w *World) Nodes(g Group) (*Population, error) {
 	if err := p.check(); err != nil {
 		return nil, fmt.Errorf("sim: nodes %q: %w", g.Name, err)
 	}
-	p.start = spec{cfg: g.Config, setup: g.Setup}
+	p.start = spec{cfg: g.Config, setup: g.Setup, params: g.Config.Params.WithDefaults()}
 	p.base = hostID(len(w.hosts))
 	w.hosts = append(w.hosts, make([]*host, g.Count)...)
 	w.populations = append(w.populations, p)

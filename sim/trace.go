@@ -210,6 +210,7 @@ func briefly(m *codec.Message) string {
 // which is before anything else happens.
 func (h *host) Message(e *actors.TapEvent) {
 	w := h.w
+	w.audited(h, e)
 	if w.trace.closed || e.Direction == actors.Sent && h.sock != nil && e.Note == "" || e.Direction == actors.Received && e.Note == "" {
 		return
 	}
@@ -252,16 +253,28 @@ func (h *host) said(data []byte) string {
 
 // Handles implements actors.Observer: it tells of requests that come to handlers.
 func (h *host) Handles(r *actors.Request, m *codec.Message) {
-	if !h.w.trace.closed {
-		h.w.trace.handler(h.w, h.name, r)
+	w := h.w
+	if !w.trace.closed {
+		w.trace.handler(w, h.name, r)
+	}
+	if !w.audit.off {
+		w.audit.received.handles(w, h, r.Peer, m)
 	}
 }
 
 // Transmits implements actors.Observer.
-func (h *host) Transmits(peer netio.Peer, mid uint16, p *protocol.Params) {}
+func (h *host) Transmits(peer netio.Peer, mid uint16, p *protocol.Params) {
+	if a := &h.w.audit; !a.off {
+		a.sent.begin(h.w, h, peer, mid, p)
+	}
+}
 
 // Settled implements actors.Observer.
-func (h *host) Settled(peer netio.Peer, mid uint16) {}
+func (h *host) Settled(peer netio.Peer, mid uint16, answered bool) {
+	if a := &h.w.audit; !a.off {
+		a.sent.settled(h.w, h, peer, mid, answered)
+	}
+}
 
 func (t *trace) handler(w *World, name string, r *actors.Request) {
 	t.begin(w, traceHandler, name)

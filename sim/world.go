@@ -67,6 +67,7 @@ type World struct {
 	network
 	trace  trace
 	dozing dozing
+	audit  audit
 	drowsy bool // every node dozes whenever it can: for tests
 
 	ctx context.Context
@@ -190,7 +191,7 @@ func (w *World) Node(name string, cfg actors.Config) (*actors.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.spec = &spec{cfg: cfg}
+	h.spec = &spec{cfg: cfg, params: cfg.Params.WithDefaults()}
 	if err := w.start(h); err != nil {
 		return nil, err
 	}
@@ -258,14 +259,16 @@ func (w *World) Go(f func(ctx context.Context)) {
 	t.end = end
 }
 
-// RunFor lets d of virtual time pass.
-func (w *World) RunFor(d time.Duration) {
+// RunFor lets d of virtual time pass. The error is a *Violation, the first that
+// there has been so far, or nil.
+func (w *World) RunFor(d time.Duration) error {
 	limit := w.now.Add(min(max(d, 0), time.Duration(math.MaxInt64-w.now)))
 	defer w.enter("RunFor")()
 	for w.step(limit) {
 	}
 	w.advance(limit)
 	w.doze(w.dozing.n)
+	return w.violation()
 }
 
 // RunUntilIdle lets time pass until nothing is left to happen: no task is ready,
@@ -273,7 +276,8 @@ func (w *World) RunFor(d time.Duration) {
 // it remembers what duplicates it may get, minutes with default parameters.)
 //
 // If that takes longer than within it gives up, with an error that wraps ErrBusy.
-// If tasks remain that wait for what nobody will do, the error wraps ErrIdle.
+// If tasks remain that wait for what nobody will do, the error wraps ErrIdle. If
+// an invariant does not hold, it is a *Violation.
 func (w *World) RunUntilIdle(within time.Duration) error {
 	limit := w.now.Add(min(max(within, 0), time.Duration(math.MaxInt64-w.now)))
 	defer w.enter("RunUntilIdle")()
@@ -283,6 +287,10 @@ func (w *World) RunUntilIdle(within time.Duration) error {
 	if at, ok := w.agenda.next(); ok {
 		w.advance(limit)
 		return fmt.Errorf("%w: after %v the next thing to happen is in %v", ErrBusy, within, at.Sub(w.now))
+	}
+	w.auditAll(len(w.tasks) == 0)
+	if err := w.violation(); err != nil {
+		return err
 	}
 	if n := len(w.tasks); n > 0 {
 		return fmt.Errorf("%w: %d tasks or handlers", ErrIdle, n)
@@ -324,6 +332,9 @@ func (w *World) step(limit netio.Instant) bool {
 				h.node.Doze()
 			}
 		}
+	}
+	if at > w.now {
+		w.overdue()
 	}
 	w.advance(at)
 	for e, ok := w.agenda.due(at); ok; e, ok = w.agenda.due(at) {
@@ -382,6 +393,8 @@ func (w *World) Close() {
 	if w.closed {
 		return
 	}
+	w.auditAll(false)
+	w.audit.off = true
 	w.trace.closed = true
 	w.limit = maxClosing
 	for _, t := range append([]*task(nil), w.tasks...) {

@@ -1,0 +1,249 @@
+package sim
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/coap2/coap2/actors"
+	"github.com/coap2/coap2/codec"
+	"github.com/coap2/coap2/netio"
+)
+
+// messageKey stands for a message between two hosts, as one of them sees it in
+// one of its lives.
+type messageKey struct {
+	peer netip.AddrPort
+	host hostID
+	life uint32
+	mid  uint16
+}
+
+func (h *host) messageKey(peer netio.Peer, mid uint16) messageKey {
+	return messageKey{peer.Addr, h.id, uint32(h.starts), mid}
+}
+
+// tokenKey stands for a request that a host has received.
+type tokenKey struct {
+	peer  netip.AddrPort
+	host  hostID
+	life  uint32
+	token codec.Token
+}
+
+func (h *host) tokenKey(peer netip.AddrPort, t codec.Token) tokenKey {
+	return tokenKey{peer, h.id, uint32(h.starts), t}
+}
+
+// received is what the rules know of messages that nodes have received and not
+// done with.
+type received struct {
+	open  map[messageKey]*receipt
+	spare []*receipt
+	// separate has those whose response will come in a message of its own.
+	separate map[tokenKey]messageKey
+	timely   fifo // when they must have been reacted to
+	kept     fifo // when they are forgotten
+}
+
+// receipt is a message that a node has received.
+type receipt struct {
+	token    codec.Token
+	at       netio.Instant
+	code     codec.Code
+	con      bool
+	once     bool // it must not be handled twice
+	listed   bool // kept has it
+	handled  int
+	reacted  bool // it has been acknowledged or reset
+	answered bool // a response has been sent in a message of its own
+}
+
+// message notes that a message has arrived.
+func (r *received) message(w *World, h *host, e *actors.TapEvent) {
+	m := e.Message
+	con := m.Type == codec.CON
+	once := m.Code.IsRequest() && !m.Code.Idempotent()
+	if !con && (!once || m.Type != codec.NON) {
+		return
+	}
+	key := h.messageKey(e.Peer, m.MessageID)
+	if r.open[key] != nil {
+		return
+	}
+	if r.open == nil {
+		r.open = map[messageKey]*receipt{}
+	}
+	x := &receipt{}
+	if n := len(r.spare); n > 0 {
+		x, r.spare = r.spare[n-1], r.spare[:n-1]
+	}
+	*x = receipt{token: m.Token, at: h.now(), code: m.Code, con: con, once: once}
+	r.open[key] = x
+	if con {
+		r.timely.push(w.now.Add(h.stretch(separateAfter(h.spec)+slack)), key)
+	}
+	if once {
+		r.keep(w, h, key, x)
+	}
+}
+
+// keep remembers a message until its copies cannot come any more.
+func (r *received) keep(w *World, h *host, key messageKey, x *receipt) {
+	if !x.listed {
+		x.listed = true
+		lifetime := h.spec.params.NonLifetime()
+		if x.con {
+			lifetime = h.spec.params.ExchangeLifetime()
+		}
+		r.kept.push(w.now.Add(h.stretch(lifetime)), key)
+	}
+}
+
+// ignored: the message is a copy that the node has recognised, or an answer that
+// it does not know.
+func (r *received) ignored(w *World, h *host, e *actors.TapEvent) {
+	key := h.messageKey(e.Peer, e.Message.MessageID)
+	x := r.open[key]
+	if x != nil && x.reacted && e.Note != "duplicate" {
+		x.answered = true // the node says that it gives it up
+	}
+	if x != nil && x.at == h.now() && x.handled == 0 && !x.reacted && e.Note != "unmatched" {
+		r.forget(key, x)
+	}
+}
+
+// handles notes that a handler is called.
+func (r *received) handles(w *World, h *host, peer netio.Peer, m *codec.Message) {
+	x := r.open[h.messageKey(peer, m.MessageID)]
+	if x == nil {
+		return
+	}
+	if x.handled++; x.handled > 1 && x.once {
+		w.violated(h.name, RuleOnce, encoded(m), "%s has handled it %d times", h.name, x.handled)
+	}
+}
+
+// encoded returns the datagram of a message.
+func encoded(m *codec.Message) []byte {
+	b, _ := m.Append(nil) // it has been parsed
+	return b
+}
+
+// reaction notes an ACK or RST.
+func (r *received) reaction(w *World, h *host, e *actors.TapEvent) {
+	m := e.Message
+	key := h.messageKey(e.Peer, m.MessageID)
+	x := r.open[key]
+	if x == nil || x.reacted {
+		return
+	}
+	x.reacted, x.answered = true, m.Code != codec.Empty
+	if x.code.IsRequest() && m.Code.IsSuccess() && x.handled == 0 {
+		w.violated(h.name, RuleHandled, e.Data, "it answers a request that no handler was asked about")
+	}
+	if x.code.IsRequest() && m.Code == codec.Empty && m.Type == codec.ACK {
+		if r.separate == nil {
+			r.separate = map[tokenKey]messageKey{}
+		}
+		r.separate[h.tokenKey(key.peer, x.token)] = key
+	}
+	switch {
+	case x.once && m.Type == codec.ACK:
+	case x.code.IsRequest() && m.Code == codec.Empty && m.Type == codec.ACK:
+		r.keep(w, h, key, x)
+	default:
+		r.forget(key, x)
+	}
+}
+
+// answered notes a response in a message of its own.
+func (r *received) answered(h *host, e *actors.TapEvent) {
+	if len(r.separate) == 0 || e.Note != "" || !e.Message.Code.IsResponse() {
+		return
+	}
+	key, ok := r.separate[h.tokenKey(e.Peer.Addr, e.Message.Token)]
+	if x := r.open[key]; ok && x != nil {
+		x.answered = true
+	}
+}
+
+// expire looks for messages that have not been reacted to in time, and forgets
+// those whose copies cannot come any more.
+func (r *received) expire(w *World) {
+	for r.timely.n > 0 && r.timely.at(0).at < w.now {
+		key := r.timely.pop()
+		h := w.hosts[key.host]
+		if x := r.open[key]; x != nil && !x.reacted && h.lives(key) {
+			w.violated(h.name, RuleReaction, nil, "it has not reacted to the CON message 0x%04x (%v) of %s", key.mid, x.code, w.nameOf(key.peer))
+			x.reacted = true
+		}
+	}
+	for r.kept.n > 0 && r.kept.at(0).at < w.now {
+		key := r.kept.pop()
+		x := r.open[key]
+		if x == nil {
+			continue
+		}
+		if h := w.hosts[key.host]; x.con && x.reacted && x.handled == 0 && !x.answered && h.lives(key) && x.code.IsRequest() {
+			w.violated(h.name, RuleHandled, nil, "it has acknowledged the request 0x%04x (%v) of %s, and neither handled nor answered it", key.mid, x.code, w.nameOf(key.peer))
+		}
+		r.forget(key, x)
+	}
+}
+
+func (r *received) forget(key messageKey, x *receipt) {
+	delete(r.open, key)
+	if x.listed && len(r.separate) > 0 {
+		t := tokenKey{key.peer, key.host, key.life, x.token}
+		if r.separate[t] == key {
+			delete(r.separate, t)
+		}
+	}
+	if len(r.spare) < 1024 {
+		r.spare = append(r.spare, x)
+	}
+}
+
+// lives reports whether the host still has the life in which it saw a message.
+func (h *host) lives(key messageKey) bool {
+	return key.life == uint32(h.starts) && h.sock != nil
+}
+
+func separateAfter(s *spec) time.Duration {
+	if s.cfg.SeparateAfter > 0 {
+		return s.cfg.SeparateAfter
+	}
+	return 100 * time.Millisecond
+}
+
+// fifo is a queue of messages by time.
+type fifo struct {
+	ring []deadline
+	head int
+	n    int
+}
+
+type deadline struct {
+	at  netio.Instant
+	key messageKey
+}
+
+func (q *fifo) at(i int) *deadline { return &q.ring[(q.head+i)&(len(q.ring)-1)] }
+
+func (q *fifo) push(at netio.Instant, key messageKey) {
+	if q.n == len(q.ring) {
+		ring := make([]deadline, max(16, 2*q.n))
+		n := copy(ring, q.ring[q.head:])
+		copy(ring[n:], q.ring[:q.head])
+		q.ring, q.head = ring, 0
+	}
+	q.n++
+	*q.at(q.n - 1) = deadline{at, key}
+}
+
+func (q *fifo) pop() messageKey {
+	key := q.at(0).key
+	q.head = (q.head + 1) & (len(q.ring) - 1)
+	q.n--
+	return key
+}
