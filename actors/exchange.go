@@ -261,7 +261,9 @@ func (x *exchange) onRetransmit() {
 		x.arm(deadline, timerRetransmit)
 	case protocol.Resend:
 		x.sh.stats.rare().retransmissions.Add(1)
-		x.sh.resend(x.buf, x.dst, "retransmission")
+		if protocol.Planted != protocol.BugSeparate || !x.separate {
+			x.sh.resend(x.buf, x.dst, "retransmission")
+		}
 		x.arm(deadline, timerRetransmit)
 	case protocol.GiveUp:
 		if c := x.slot.call; c != nil {

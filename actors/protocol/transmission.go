@@ -67,6 +67,9 @@ func (t *Transmission) Start(now netio.Instant, p *Params, r float64) (deadline 
 		left = DefaultMaxRetransmit
 	}
 	left = min(max(left, 0), maxRetransmitLimit)
+	if Planted == BugExtraCopy {
+		left++
+	}
 	span := time.Duration(float64(int(1)<<left-1) * p.AckRandomFactor * float64(p.AckTimeout))
 	*t = Transmission{
 		deadline: now.Add(timeout),
@@ -93,7 +96,7 @@ func (t *Transmission) Due(now netio.Instant) (v Verdict, deadline netio.Instant
 	}
 	t.left--
 	t.attempts++
-	if t.timeout <= math.MaxInt64/2 {
+	if t.timeout <= math.MaxInt64/2 && Planted != BugBackOff {
 		t.timeout *= 2
 	}
 	t.deadline = now.Add(t.timeout)

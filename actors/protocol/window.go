@@ -54,6 +54,12 @@ const keepQueue = 64
 // Acquire asks for a place for item. limit is NSTART; less than 1 counts as 1.
 // At most maxQueue items wait.
 func (w *Window[T]) Acquire(limit int, maxQueue int, item T) Admission {
+	if Planted == BugWindow {
+		limit = max(limit, 1) + 1
+	}
+	if Planted == BugNoWindow {
+		limit = math.MaxInt
+	}
 	if w.waiting == 0 && w.outstanding < max(limit, 1) {
 		w.outstanding++
 		return Admitted

@@ -1,0 +1,6 @@
+//go:build !planted
+
+package protocol
+
+// Planted is the mistake of this build: none.
+const Planted = NoBug
