@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 
 	"github.com/coap2/coap2/netio"
@@ -9,6 +10,10 @@ import (
 
 // defaultHopLimit is that of an Interface that does not say otherwise.
 const defaultHopLimit = 64
+
+// groupDraws takes the place of the generation of a flow for what goes to groups
+// without one.
+const groupDraws = math.MaxUint64
 
 // carriage brings a datagram to one receiver or to many, who share its bytes.
 type carriage struct {
@@ -117,7 +122,7 @@ func (c *carriage) carry(id hostID) {
 	link := way.link
 	var f *flow
 	if link.stateful() || link.random() && !c.multicast {
-		f = w.flows.of(c.from.id, id, w.now)
+		f = w.flows.of(c.from.id, id)
 	}
 	at, n, cause := c.travel(way, f)
 	if cause != NotLost {
@@ -131,12 +136,12 @@ func (c *carriage) carry(id hostID) {
 	}
 	r := w.draws.r
 	if link.random() {
-		born, nth := uint64(0), c.nth
+		generation, nth := uint64(groupDraws), c.nth
 		if f != nil {
 			f.count++
-			born, nth = uint64(f.born), f.count
+			generation, nth = f.generation, f.count
 		}
-		r = w.draws.of(c.from.key, w.keyOf(id), born, nth)
+		r = w.draws.of(c.from.key, w.keyOf(id), generation, nth)
 	}
 	v := link.chance(r, f, n, len(c.data))
 	if v.Drop {

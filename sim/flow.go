@@ -11,11 +11,13 @@ import (
 
 // flow is what the network remembers of the datagrams from one node to another.
 type flow struct {
-	born  netio.Instant
-	count uint64 // of datagrams
-	path  dist.Path
-	queue bottleneck
-	last  netio.Instant // when the latest of them arrives
+	// generation in which it was made: one that is made anew, having been
+	// forgotten, must not have the same chance again
+	generation uint64
+	count      uint64 // of datagrams
+	path       dist.Path
+	queue      bottleneck
+	last       netio.Instant // when the latest of them arrives
 	// narrow: the sender knows that its packets are too big.
 	narrow bool
 }
@@ -26,11 +28,13 @@ type flow struct {
 // of others came is forgotten, and begins anew.
 type flows struct {
 	young, old map[uint64]*flow
+	generation uint64
+	limit      int // 0 = maxFlows
 }
 
 const maxFlows = 1 << 20
 
-func (f *flows) of(from, to hostID, now netio.Instant) *flow {
+func (f *flows) of(from, to hostID) *flow {
 	key := uint64(from)<<32 | uint64(to)
 	if x := f.young[key]; x != nil {
 		return x
@@ -38,12 +42,17 @@ func (f *flows) of(from, to hostID, now netio.Instant) *flow {
 	if f.young == nil {
 		f.young = map[uint64]*flow{}
 	}
-	if len(f.young) >= maxFlows {
+	limit := f.limit
+	if limit == 0 {
+		limit = maxFlows
+	}
+	if len(f.young) >= limit {
 		f.young, f.old = map[uint64]*flow{}, f.young
+		f.generation++
 	}
 	x := f.old[key]
 	if x == nil {
-		x = &flow{born: now}
+		x = &flow{generation: f.generation}
 	}
 	f.young[key] = x
 	return x
@@ -64,9 +73,9 @@ func (d *draws) init(key uint64) {
 }
 
 // of returns the randomness of a datagram; it is good until the next call.
-func (d *draws) of(from, to, born, count uint64) *rand.Rand {
+func (d *draws) of(from, to, generation, count uint64) *rand.Rand {
 	h := d.key
-	for _, x := range [...]uint64{from, to, born, count} {
+	for _, x := range [...]uint64{from, to, generation, count} {
 		h = mix64(bits.RotateLeft64(h, 23) ^ mix64(x+0x9e3779b97f4a7c15))
 	}
 	d.pcg.Seed(h, mix64(h+0x9e3779b97f4a7c15))
