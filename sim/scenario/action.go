@@ -1,0 +1,285 @@
+package scenario
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/coap2/coap2/codec"
+)
+
+// schedule is when something happens.
+type schedule struct {
+	at, every time.Duration
+	times     int // 0 = without end
+}
+
+// verb is what an action or a fault does.
+type verb string
+
+const (
+	discover verb = "discover"
+	request  verb = "request"
+	load     verb = "load"
+
+	crash     verb = "crash"
+	partition verb = "partition"
+	disturb   verb = "disturb"
+	kill      verb = "kill"
+)
+
+var (
+	actionVerbs = map[verb]*section{discover: discoverKeys, request: requestKeys, load: loadKeys}
+	faultVerbs  = map[verb]*section{crash: crashKeys, partition: partitionKeys, disturb: disturbKeys, kill: killKeys}
+)
+
+// action is something that nodes do.
+type action struct {
+	pos
+	name string
+	verb verb
+	schedule
+	from *selector
+
+	// discover
+	queries []string
+	filters codec.Filters
+	group   netip.Addr
+	wait    time.Duration
+
+	// request and load
+	to      *selector
+	asks    []ask
+	payload []byte
+	non     float64
+	cancel  float64
+	timeout time.Duration
+
+	// load
+	interval    time.Duration // between the requests of a node; 0 = outstanding counts
+	outstanding int
+	length      time.Duration // 0 = to the end
+	count       int           // of requests of a node; 0 = any
+}
+
+// ask is a request.
+type ask struct {
+	method codec.Code
+	path   string
+}
+
+// metrics returns the results that an action has.
+func (a *action) metrics() [][]metric {
+	if a.verb == discover {
+		return [][]metric{actionMetrics, discoverMetrics}
+	}
+	return [][]metric{actionMetrics}
+}
+
+// Bounds of what a scenario can ask for.
+const (
+	maxAskers   = 10_000    // nodes that discover in one action
+	maxRequests = 5_000_000 // of one action at one time
+)
+
+// verbOf finds which of the verbs a mapping has, and reads its keys.
+func (d *decoder) verbOf(v *value, at pos, path string, what string, verbs map[verb]*section, order ...verb) (*object, verb) {
+	if !d.isMapping(v, path) {
+		return nil, ""
+	}
+	var found []string
+	for _, w := range order {
+		if v.get(string(w)) != nil {
+			found = append(found, string(w))
+		}
+	}
+	words := fmt.Sprint(order)
+	words = strings.ReplaceAll(strings.Trim(words, "[]"), " ", ", ")
+	switch len(found) {
+	case 1:
+		w := verb(found[0])
+		o := d.object(v, path, verbs[w])
+		if o.find(found[0]) == nil {
+			d.add(at, o.at(found[0]), "the value is missing")
+		}
+		return o, w
+	case 0:
+		var names []string
+		for _, e := range v.entries {
+			names = append(names, e.name)
+		}
+		for _, n := range names {
+			if near := nearest(n, found0(order)); near != "" {
+				d.add(at, path, "unknown key %q; did you mean %q?", n, near)
+				return nil, ""
+			}
+		}
+		d.add(at, path, "it says not what %s is; want one of the keys %s", what, words)
+	default:
+		d.add(at, path, "it is %s at once; want one of the keys %s", strings.Join(found, " and "), words)
+	}
+	return nil, ""
+}
+
+func found0(order []verb) []string {
+	words := make([]string, len(order))
+	for i := range order {
+		words[i] = string(order[i])
+	}
+	return words
+}
+
+func (d *decoder) actionsOf(o *object, s *Scenario) {
+	o.each("run", func(name string, at pos, v *value, path string) {
+		if !d.named(name, at, path, "an action") {
+			return
+		}
+		ao, w := d.verbOf(v, at, path, "the action", actionVerbs, discover, request, load)
+		if ao == nil {
+			return
+		}
+		a := &action{pos: at, name: name, verb: w}
+		ao.schedule(&a.schedule, s)
+		a.from = ao.who("from", &s.nodes)
+		switch w {
+		case discover:
+			a.discovery(ao)
+		default:
+			a.asking(ao, s)
+		}
+		s.actions = append(s.actions, a)
+	})
+}
+
+// named checks the name of an action or a fault.
+func (d *decoder) named(name string, at pos, path, what string) bool {
+	if isName(name) {
+		return true
+	}
+	d.add(at, path, "%s is no name for %s; want letters, digits, - and _", quote(name), what)
+	return false
+}
+
+// schedule reads at, every and times.
+func (o *object) schedule(c *schedule, s *Scenario) {
+	o.time("at", &c.at)
+	if o.time("every", &c.every) && c.every == 0 {
+		o.fail("every", "want a time above 0s")
+	}
+	o.count("times", &c.times, 1, 1_000_000_000)
+	switch {
+	case c.every == 0 && c.times > 1:
+		o.fail("times", "without every it happens once")
+	case c.every == 0:
+		c.times = 1
+	case c.times == 0 && s.stop == 0:
+		o.fail("every", "this goes on for ever; times says how often, or stop when the scenario ends")
+	}
+	if s.stop > 0 && c.at >= s.stop {
+		o.fail("at", "the scenario stops at %v, before this happens", s.stop)
+	}
+}
+
+// who reads a selector that must be there.
+func (o *object) who(name string, p *population) *selector {
+	words := o.words(name, "the nodes that are meant")
+	if len(words) == 0 {
+		if o.find(name) == nil {
+			o.add(o.v.pos, o.path, "%q is missing; it says which nodes are meant", name)
+		}
+		return nil
+	}
+	var texts []string
+	for _, v := range words {
+		texts = append(texts, v.text)
+	}
+	s, err := p.selector(strings.Join(texts, ","))
+	if err != nil {
+		o.add(words[0].pos, o.at(name), "%v", err)
+		return nil
+	}
+	return s
+}
+
+func (a *action) discovery(o *object) {
+	var query string
+	o.text("discover", &query)
+	if query != "all" && query != "" {
+		for q := range strings.SplitSeq(query, "&") {
+			a.queries = append(a.queries, q)
+		}
+	}
+	var err error
+	if a.filters, err = codec.ParseFilters(a.queries); err != nil {
+		o.fail("discover", "%s is no filter (RFC 6690 §4.1); want one such as rt=temperature or href=/temp*, or all", quote(query))
+	}
+	a.group = netip.AddrFrom4([4]byte{224, 0, 1, 187})
+	read(o, "group", &a.group, groupAddr)
+	a.wait = 10 * time.Second
+	if o.time("wait", &a.wait) && a.wait == 0 {
+		o.fail("wait", "want a time above 0s")
+	}
+	if a.from != nil && a.from.most() > maxAskers {
+		o.fail("from", "%d nodes discover; at most %d can", a.from.most(), maxAskers)
+	}
+}
+
+func (a *action) asking(o *object, s *Scenario) {
+	name := string(a.verb)
+	for _, v := range o.words(name, "a request such as GET /temp") {
+		method, path, _ := strings.Cut(strings.TrimSpace(v.text), " ")
+		c, err := codec.ParseMethod(method)
+		path = strings.TrimSpace(path)
+		switch {
+		case err != nil && strings.HasPrefix(method, "/"):
+			o.add(v.pos, o.at(name), "the method is missing; want a request such as GET %s", method)
+		case err != nil:
+			o.add(v.pos, o.at(name), "%s is no method; want a request such as GET /temp", quote(method))
+		case checkPath(path) != nil:
+			o.add(v.pos, o.at(name), "%s is no path; want a request such as GET /temp", quote(path))
+		default:
+			a.asks = append(a.asks, ask{c, path})
+		}
+	}
+	a.to = o.who("to", &s.nodes)
+	a.payload = o.body("payload", nil)
+	o.share("non", &a.non)
+	o.share("cancel", &a.cancel)
+	if o.time("timeout", &a.timeout) && a.timeout == 0 {
+		o.fail("timeout", "want a time above 0s")
+	}
+	if a.verb == load {
+		a.loading(o, s)
+		return
+	}
+	if a.from != nil && a.to != nil {
+		if n := a.from.most() * a.to.most() * len(a.asks); n > maxRequests {
+			o.fail("to", "%d nodes ask %d each, which are %d requests; at most %d can be made at one time", a.from.most(), a.to.most(), n, maxRequests)
+		}
+	}
+}
+
+func (a *action) loading(o *object, s *Scenario) {
+	var rate float64
+	if o.rate("rate", &rate) {
+		a.interval = max(time.Duration(float64(time.Second)/rate), 1)
+	}
+	o.count("outstanding", &a.outstanding, 1, 65536)
+	if a.interval > 0 && a.outstanding > 0 {
+		o.fail("outstanding", "rate and outstanding both say how much is asked; use one of them")
+	}
+	if a.interval == 0 && a.outstanding == 0 {
+		a.outstanding = 1
+	}
+	if o.time("for", &a.length) && a.length == 0 {
+		o.fail("for", "want a time above 0s")
+	}
+	o.count("count", &a.count, 1, 1_000_000_000)
+	if a.length == 0 && a.count == 0 && s.stop == 0 {
+		o.add(o.v.pos, o.path, "this load has no end; for says how long it lasts, count how many requests a node makes, or stop when the scenario ends")
+	}
+	if a.from != nil && a.from.most()*max(a.outstanding, 1) > maxRequests {
+		o.fail("from", "%d nodes with %d requests each are too much; at most %d can be open", a.from.most(), a.outstanding, maxRequests)
+	}
+}

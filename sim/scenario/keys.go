@@ -1,0 +1,160 @@
+package scenario
+
+// key is a key that a mapping of a scenario can have.
+type key struct {
+	name string
+	form string // what its value looks like
+	doc  string
+}
+
+// section is a kind of mapping. The tables below are what files are read by,
+// and what Help says.
+type section struct {
+	title string
+	keys  []key
+}
+
+func (s *section) names() []string {
+	names := make([]string, len(s.keys))
+	for i := range s.keys {
+		names[i] = s.keys[i].name
+	}
+	return names
+}
+
+// when are the keys that all actions have.
+func when(verb key, more ...key) []key {
+	return append([]key{
+		verb,
+		{"at", "TIME", "when it happens, since the beginning; 0s without it"},
+		{"every", "TIME", "happens again, so long after the last time"},
+		{"times", "NUMBER", "how often at most; without it until the end (once without every)"},
+		{"from", "WHO", "the nodes that do it"},
+	}, more...)
+}
+
+// hits are the keys that all faults have.
+func hits(verb key, more ...key) []key {
+	return append([]key{
+		verb,
+		{"at", "TIME", "when it begins, since the beginning; 0s without it"},
+		{"every", "TIME", "begins again, so long after it last began; 5% are others each time"},
+		{"times", "NUMBER", "how often at most; without it until the end (once without every)"},
+		{"for", "TIME", "how long it lasts; without it to the end"},
+	}, more...)
+}
+
+// asking are the keys of requests and loads.
+func asking(more ...key) []key {
+	return append([]key{
+		{"to", "WHO", "the nodes that are asked"},
+		{"payload", "TEXT", "what the requests carry"},
+		{"size", "SIZE", "… or so many bytes of anything"},
+		{"non", "SHARE", "of the requests are NON (true = all); the others are CON"},
+		{"cancel", "SHARE", "of the requests are given up after a second"},
+		{"timeout", "TIME", "how long to wait for an answer; without it as RFC 7252 says"},
+	}, more...)
+}
+
+var (
+	fileKeys = &section{"A scenario", []key{
+		{"version", "1", "the version of this format; must be there"},
+		{"name", "TEXT", "what it is called; the file's name without it"},
+		{"about", "TEXT", "what it is for"},
+		{"base", "FILE", "another file, or a shipped scenario, that this one changes: mappings are merged, all else is replaced, KEY: ~ takes away"},
+		{"seed", "NUMBER", "what all chance follows from; 1 without it"},
+		{"seeds", "A..B", "the seeds of a sweep; 1..100 without it"},
+		{"stop", "TIME", "when it ends; without it when nothing is left to happen (24h at the latest)"},
+		{"nodes", "GROUP: …", "the nodes, in groups that have names"},
+		{"link", "LINK", "the network between all of them"},
+		{"run", "NAME: ACTION …", "what the nodes do; the names are for expect"},
+		{"faults", "NAME: FAULT …", "what goes wrong"},
+		{"expect", "- EXPRESSION …", "what must be true in the end"},
+		{"invariants", "true, false", "whether what must always hold is checked; true without it"},
+	}}
+	groupKeys = &section{"A GROUP of nodes", []key{
+		{"count", "NUMBER", "how many; 1 without it"},
+		{"host", "PATTERN", `their names: "s{i}" or "s[0-99]", which gives the count too; without it GROUP, or GROUP0, GROUP1, … if they are several`},
+		{"resources", "PATH: RESOURCE …", "what they serve"},
+		{"params", "PARAMS", "their transmission parameters"},
+		{"separate_after", "TIME", "how long a handler may take before the request is acknowledged; 100ms without it"},
+	}}
+	resourceKeys = &section{"A RESOURCE", []key{
+		{"share", "SHARE", "so many of the group's nodes have it, at random; all without share and count"},
+		{"count", "NUMBER", "exactly so many of them have it, at random"},
+		{"text", "TEXT", "what it answers; \"hello\" without it"},
+		{"size", "SIZE", "… or so many bytes of anything"},
+		{"methods", "METHOD, …", "what it can be asked; all of GET POST PUT DELETE FETCH PATCH iPATCH without it"},
+		{"delay", "TIME or A..B", "how long its handler takes"},
+		{"fail", "SHARE", "of the requests fail: 5.00"},
+		{"panic", "SHARE", "of the requests make the handler panic: 5.00, and the resource starts anew"},
+		{"separate", "true, false", "answers separately, after an acknowledgement"},
+		{"inline", "true, false", "runs on the node's goroutine; then without delay"},
+		{"concurrency", "NUMBER", "how many handlers run at a time; 64 without it"},
+		{"backlog", "NUMBER", "how many requests wait for one; 256 without it, beyond it 5.03"},
+		{"attributes", "NAME: TEXT …", "what is said of it in /.well-known/core, such as rt: temperature"},
+		{"observable", "true, false", "says there that it can be observed"},
+		{"hidden", "true, false", "is not listed there"},
+	}}
+	paramKeys = &section{"PARAMS, the transmission parameters of RFC 7252 §4.8", []key{
+		{"ack_timeout", "TIME", "2s without it"},
+		{"ack_random_factor", "NUMBER", "1.5 without it"},
+		{"max_retransmit", "NUMBER", "4 without it"},
+		{"nstart", "NUMBER", "1 without it"},
+		{"leisure", "TIME", "over which the answers to a group are spread; 5s without it"},
+		{"probing_rate", "NUMBER", "in bytes a second; 1 without it"},
+		{"max_latency", "TIME", "100s without it"},
+		{"processing_delay", "TIME", "ack_timeout without it"},
+	}}
+	linkKeys = &section{"A LINK", []key{
+		{"latency", "TIME or A..B", "how long a datagram is under way; 1ms without it"},
+		{"loss", "SHARE", "of the datagrams are lost"},
+		{"duplicate", "SHARE", "of them arrive twice"},
+		{"reorder", "SHARE", "of them are held up, so that others overtake them"},
+		{"reorder_by", "TIME", "… by so much at most; 100ms without it"},
+	}}
+	discoverKeys = &section{"An ACTION: discover", when(
+		key{"discover", "QUERY", "a multicast GET /.well-known/core, with a filter such as rt=temperature; \"all\" is none"},
+		key{"group", "ADDRESS", "who is asked; 224.0.1.187, All CoAP Nodes, without it"},
+		key{"wait", "TIME", "how long answers count; 10s without it"},
+	)}
+	requestKeys = &section{"An ACTION: request", when(
+		key{"request", "METHOD PATH", "every node of from asks every node of to; or a list of several"},
+		asking()...,
+	)}
+	loadKeys = &section{"An ACTION: load", when(
+		key{"load", "METHOD PATH", "the nodes of from ask nodes of to at random, again and again; of a list one at random"},
+		asking(
+			key{"rate", "NUMBER/s", "each node of from asks so often, answered or not"},
+			key{"outstanding", "NUMBER", "or each has so many requests open at a time; 1 without either"},
+			key{"for", "TIME", "how long"},
+			key{"count", "NUMBER", "and how many requests each of them makes at most"},
+		)...,
+	)}
+	crashKeys = &section{"A FAULT: crash", hits(
+		key{"crash", "WHO", "these nodes lose all they know and are gone, until they start anew"},
+	)}
+	partitionKeys = &section{"A FAULT: partition", hits(
+		key{"partition", "WHO", "nothing passes between these nodes and the others"},
+		key{"against", "WHO", "… or only between these and those"},
+		key{"way", "both, in, out", "which way nothing passes; both without it"},
+	)}
+	disturbKeys = &section{"A FAULT: disturb", hits(
+		key{"disturb", "WHO", "the links of these nodes get worse"},
+		key{"delay", "TIME", "so much later arrives everything"},
+		key{"loss", "SHARE", "of the datagrams are lost"},
+		key{"duplicate", "SHARE", "of them arrive twice"},
+		key{"corrupt", "SHARE", "of them have a byte changed"},
+	)}
+	killKeys = &section{"A FAULT: kill", hits(
+		key{"kill", "WHO", "the sockets of these nodes die, and cannot be opened again for as long"},
+	)}
+)
+
+// sections are all tables, in the order in which Help shows them.
+func sections() []*section {
+	return []*section{
+		fileKeys, groupKeys, resourceKeys, paramKeys, linkKeys, discoverKeys, requestKeys, loadKeys,
+		crashKeys, partitionKeys, disturbKeys, killKeys,
+	}
+}
