@@ -13,6 +13,7 @@ import (
 	"github.com/coap2/coap2/actors"
 	"github.com/coap2/coap2/cmd/coap2/internal/load"
 	"github.com/coap2/coap2/cmd/coap2/internal/machine"
+	"github.com/coap2/coap2/cmd/internal/cli"
 	"github.com/coap2/coap2/codec"
 )
 
@@ -90,8 +91,8 @@ Exit code 1 if any response was wrong or missing.`,
 	fl.IntVar(&f.pid, "pid", 0, "process ID of the server, to measure its processor time and memory too (Linux)")
 	fl.BoolVar(&f.json, "json", false, "print one JSON object that says everything")
 	f.compareFlags.add(cmd)
-	complete(cmd, "method", completeMethod)
-	complete(cmd, "check", cobra.FixedCompletions([]cobra.Completion{"same", "none"}, cobra.ShellCompDirectiveNoFileComp))
+	cli.Complete(cmd, "method", completeMethod)
+	cli.Complete(cmd, "check", cobra.FixedCompletions([]cobra.Completion{"same", "none"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
@@ -204,25 +205,25 @@ func (a *app) bench(ctx context.Context, uri string, f *benchFlags) error {
 	cfg.Begin, cfg.End = m.begin, m.end
 	l, err := load.Start(cfg)
 	if err != nil {
-		return &exitError{exitFailure, err}
+		return cli.Exit(exitFailure, err)
 	}
 	a.watch(ctx, l, f)
 	r := newBenchReport(u, f, l.Result(), m)
 	if err := l.Err(); err != nil {
-		return &exitError{exitFailure, err}
+		return cli.Exit(exitFailure, err)
 	}
 	if f.json {
-		_, err = a.out.Write(encodeJSON(r, a.terminal))
+		_, err = a.Out.Write(cli.EncodeJSON(r, a.Terminal))
 	} else {
-		_, err = a.out.Write(r.appendText(nil))
+		_, err = a.Out.Write(r.appendText(nil))
 	}
 	switch {
 	case err != nil:
-		return &exitError{exitFailure, fmt.Errorf("output: %w", err)}
+		return cli.Exit(exitFailure, fmt.Errorf("output: %w", err))
 	case r.Errors.Total > 0:
-		return &exitError{exitResponse, nil} // the report has said so
+		return cli.Exit(exitResponse, nil) // the report has said so
 	case r.Interrupted:
-		return &exitError{exitInterrupted, errInterrupted}
+		return cli.Exit(exitInterrupted, errInterrupted)
 	}
 	return nil
 }

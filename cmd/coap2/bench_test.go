@@ -18,6 +18,7 @@ import (
 
 	"github.com/coap2/coap2/actors"
 	"github.com/coap2/coap2/cmd/coap2/internal/load"
+	"github.com/coap2/coap2/cmd/internal/cli"
 	"github.com/coap2/coap2/codec"
 )
 
@@ -167,10 +168,10 @@ func TestBenchWatched(t *testing.T) {
 	n := serveTest(t)
 	var out, errs bytes.Buffer
 	a := newApp(strings.NewReader(""), &out, &errs)
-	a.watched = true
+	a.Watched = true
 	require.Equal(t, 0, a.execute(context.Background(), []string{"bench", "-n", "100", n.URI("/hello")}))
-	require.True(t, strings.HasSuffix(errs.String(), clearLine), "%q", errs.String())
-	require.NotContains(t, out.String(), clearLine)
+	require.True(t, strings.HasSuffix(errs.String(), cli.ClearLine), "%q", errs.String())
+	require.NotContains(t, out.String(), cli.ClearLine)
 }
 
 func TestProgress(t *testing.T) {
@@ -265,10 +266,10 @@ func TestMethodFlag(t *testing.T) {
 
 func TestNumbers(t *testing.T) {
 	for n, want := range map[uint64]string{0: "0", 999: "999", 1000: "1,000", 123456: "123,456", 1234567: "1,234,567"} {
-		require.Equal(t, want, thousands(n))
+		require.Equal(t, want, cli.Thousands(n))
 	}
-	require.Equal(t, "1 thing", plural(1, "thing"))
-	require.Equal(t, "0 things", plural(0, "thing"))
-	require.Equal(t, "5", short(5.001))
-	require.Equal(t, "0.05", short(0.0512))
+	require.Equal(t, "1 thing", cli.Plural(1, "thing"))
+	require.Equal(t, "0 things", cli.Plural(0, "thing"))
+	require.Equal(t, "5", cli.Short(5.001))
+	require.Equal(t, "0.05", cli.Short(0.0512))
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/coap2/coap2/cmd/coap2/internal/histogram"
 	"github.com/coap2/coap2/cmd/coap2/internal/load"
+	"github.com/coap2/coap2/cmd/internal/cli"
 	"github.com/coap2/coap2/codec"
 )
 
@@ -67,10 +68,10 @@ func newBenchReport(u codec.URI, f *benchFlags, r *load.Result, m *meter) *bench
 	b := &benchReport{
 		URI: u.String(), Method: f.method.code.Name(), Confirmable: !f.non,
 		Outstanding: f.outstanding, Endpoints: r.Endpoints, Sockets: r.Sockets,
-		Seconds: rounded(r.Elapsed.Seconds(), 6), Requests: r.Requests, Responses: r.Responses, Rate: rounded(r.Rate(), 1),
+		Seconds: cli.Rounded(r.Elapsed.Seconds(), 6), Requests: r.Requests, Responses: r.Responses, Rate: cli.Rounded(r.Rate(), 1),
 		Latency:         newLatencyReport(&r.Latency),
 		Retransmissions: r.Retransmissions, Late: r.Late, Stray: r.Stray, Dropped: r.Dropped, Renewed: r.Renewed,
-		Errors:      errorReport{Total: r.Failed(), Kinds: map[string]uint64{}, First: plainText(r.FirstError)},
+		Errors:      errorReport{Total: r.Failed(), Kinds: map[string]uint64{}, First: cli.PlainText(r.FirstError)},
 		Interrupted: r.Interrupted,
 	}
 	for k, n := range r.Errors {
@@ -79,13 +80,13 @@ func newBenchReport(u codec.URI, f *benchFlags, r *load.Result, m *meter) *bench
 		}
 	}
 	if m.ownOK && r.Elapsed > 0 {
-		cpus := rounded(m.own.Seconds()/r.Elapsed.Seconds(), 3)
+		cpus := cli.Rounded(m.own.Seconds()/r.Elapsed.Seconds(), 3)
 		b.Client = &cpus
 	}
 	if m.serves && r.Elapsed > 0 {
-		b.Server = &serverReport{PID: m.pid, CPUs: rounded(m.server.Seconds()/r.Elapsed.Seconds(), 3), ResidentBytes: m.resident()}
+		b.Server = &serverReport{PID: m.pid, CPUs: cli.Rounded(m.server.Seconds()/r.Elapsed.Seconds(), 3), ResidentBytes: m.resident()}
 		if r.Answered > 0 {
-			b.Server.PerResponse = rounded(m.server.Seconds()*1e6/float64(r.Answered), 3)
+			b.Server.PerResponse = cli.Rounded(m.server.Seconds()*1e6/float64(r.Answered), 3)
 		}
 	}
 	return b
@@ -103,28 +104,23 @@ func newLatencyReport(h *histogram.Histogram) *latencyReport {
 
 func microseconds(d time.Duration) float64 { return float64(d.Round(10*time.Nanosecond)) / 1e3 }
 
-func rounded(v float64, digits int) float64 {
-	p := math.Pow10(digits)
-	return math.Round(v*p) / p
-}
-
 // appendText appends the report as people read it.
 func (r *benchReport) appendText(b []byte) []byte {
 	kind := ""
 	if !r.Confirmable {
 		kind = "NON "
 	}
-	b = fmt.Appendf(b, "%s%s %s: %s outstanding, from %s, for %s s", kind, r.Method, r.URI, thousands(uint64(r.Outstanding)),
-		plural(uint64(r.Endpoints), "endpoint"), short(r.Seconds))
+	b = fmt.Appendf(b, "%s%s %s: %s outstanding, from %s, for %s s", kind, r.Method, r.URI, cli.Thousands(uint64(r.Outstanding)),
+		cli.Plural(uint64(r.Endpoints), "endpoint"), cli.Short(r.Seconds))
 	if r.Interrupted {
 		b = append(b, " (interrupted)"...)
 	}
-	b = fmt.Appendf(b, "\n  rate       %s responses/s; %s, %s\n", thousands(uint64(math.Round(r.Rate))), plural(r.Requests, "request"), plural(r.Responses, "right response"))
+	b = fmt.Appendf(b, "\n  rate       %s responses/s; %s, %s\n", cli.Thousands(uint64(math.Round(r.Rate))), cli.Plural(r.Requests, "request"), cli.Plural(r.Responses, "right response"))
 	if l := r.Latency; l != nil {
 		b = fmt.Appendf(b, "  latency    p50 %s, p90 %s, p99 %s, p99.9 %s, max %s ms; min %s, mean %s ms\n",
 			ms(l.P50), ms(l.P90), ms(l.P99), ms(l.P999), ms(l.Max), ms(l.Min), ms(l.Mean))
 	}
-	b = fmt.Appendf(b, "  losses     %s", plural(r.Retransmissions, "retransmission"))
+	b = fmt.Appendf(b, "  losses     %s", cli.Plural(r.Retransmissions, "retransmission"))
 	for _, v := range []struct {
 		n    uint64
 		text string
@@ -132,13 +128,13 @@ func (r *benchReport) appendText(b []byte) []byte {
 		{r.Late, "answered late or twice"}, {r.Dropped, "dropped here for want of room"}, {r.Stray, "from strangers"},
 	} {
 		if v.n > 0 {
-			b = fmt.Appendf(b, ", %s %s", thousands(v.n), v.text)
+			b = fmt.Appendf(b, ", %s %s", cli.Thousands(v.n), v.text)
 		}
 	}
 	b = append(b, "\n  errors     "...)
 	b = append(r.Errors.appendText(b), '\n')
 	if r.Renewed > 0 {
-		b = fmt.Appendf(b, "  endpoints  %s had used all message IDs and %s replaced\n", thousands(r.Renewed), map[bool]string{true: "was", false: "were"}[r.Renewed == 1])
+		b = fmt.Appendf(b, "  endpoints  %s had used all message IDs and %s replaced\n", cli.Thousands(r.Renewed), map[bool]string{true: "was", false: "were"}[r.Renewed == 1])
 	}
 	if s := r.Server; s != nil {
 		b = fmt.Appendf(b, "  server     %.2f µs of CPU per response, %.2f CPUs, %.1f MiB resident\n", s.PerResponse, s.CPUs, mib(s.ResidentBytes))
@@ -153,16 +149,16 @@ func (e *errorReport) appendText(b []byte) []byte {
 	if e.Total == 0 {
 		return append(b, "none"...)
 	}
-	b = append(b, thousands(e.Total)...)
+	b = append(b, cli.Thousands(e.Total)...)
 	sep := ": "
 	for k := range load.Kinds {
 		if n := e.Kinds[k.String()]; n > 0 {
-			b = fmt.Appendf(b, "%s%s %s", sep, thousands(n), k)
+			b = fmt.Appendf(b, "%s%s %s", sep, cli.Thousands(n), k)
 			sep = ", "
 		}
 	}
 	if e.First != "" {
-		b = fmt.Appendf(b, "; the first: %s", printable(e.First))
+		b = fmt.Appendf(b, "; the first: %s", cli.Printable(e.First))
 	}
 	return b
 }
@@ -171,22 +167,3 @@ func mib(bytes uint64) float64 { return float64(bytes) / (1 << 20) }
 
 // ms writes microseconds as milliseconds.
 func ms(us float64) string { return fmt.Sprintf("%.3f", us/1e3) }
-
-// short writes a number with as many digits as it needs, two at most.
-func short(v float64) string { return fmt.Sprint(rounded(v, 2)) }
-
-// thousands writes 1234567 as "1,234,567".
-func thousands(n uint64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-func plural(n uint64, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return thousands(n) + " " + what + "s"
-}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/coap2/coap2/cmd/coap2/internal/load"
+	"github.com/coap2/coap2/cmd/internal/cli"
 )
 
 // glance is how often a progress line is written anew.
@@ -15,11 +16,11 @@ const glance = 200 * time.Millisecond
 // where stderr is a terminal says meanwhile how it goes.
 func (a *app) watch(ctx context.Context, l *load.Load, f *benchFlags) {
 	var tick <-chan time.Time
-	if a.watched {
+	if a.Watched {
 		t := time.NewTicker(glance)
 		defer t.Stop()
 		tick = t.C
-		defer fmt.Fprint(a.err, clearLine)
+		defer fmt.Fprint(a.Err, cli.ClearLine)
 	}
 	var before load.Result
 	for {
@@ -31,14 +32,11 @@ func (a *app) watch(ctx context.Context, l *load.Load, f *benchFlags) {
 			return
 		case <-tick:
 			now := l.Result()
-			fmt.Fprint(a.err, clearLine+progress(&before, now, f.duration, f.count))
+			fmt.Fprint(a.Err, cli.ClearLine+progress(&before, now, f.duration, f.count))
 			before = *now
 		}
 	}
 }
-
-// clearLine empties the line that the cursor of a terminal is in.
-const clearLine = "\r\x1b[K"
 
 // progress is a line that says how a load goes, and what has happened since the
 // last one.
@@ -50,10 +48,10 @@ func progress(before, now *load.Result, duration time.Duration, count uint64) st
 	if d := now.Elapsed - before.Elapsed; before.Measuring && d > 0 {
 		rate = float64(now.Answered-before.Answered) / d.Seconds()
 	}
-	s := fmt.Sprintf("%s responses/s, p50 %.3f ms, p99 %.3f ms, %s", thousands(uint64(rate)),
-		milliseconds(now.Latency.Quantile(.5)), milliseconds(now.Latency.Quantile(.99)), plural(now.Failed(), "error"))
+	s := fmt.Sprintf("%s responses/s, p50 %.3f ms, p99 %.3f ms, %s", cli.Thousands(uint64(rate)),
+		cli.Milliseconds(now.Latency.Quantile(.5)), cli.Milliseconds(now.Latency.Quantile(.99)), cli.Plural(now.Failed(), "error"))
 	if now.Retransmissions > 0 {
-		s += fmt.Sprintf(", %s resent", thousands(now.Retransmissions))
+		s += fmt.Sprintf(", %s resent", cli.Thousands(now.Retransmissions))
 	}
 	switch left := duration - now.Elapsed; {
 	case duration > 0 && left <= 0, before.Measuring && before.Elapsed == now.Elapsed:
@@ -61,7 +59,7 @@ func progress(before, now *load.Result, duration time.Duration, count uint64) st
 	case duration > 0:
 		s += fmt.Sprintf(", %.1f s left", left.Seconds())
 	case count > 0:
-		s += fmt.Sprintf(", %s left", plural(count-min(count, now.Responses), "request"))
+		s += fmt.Sprintf(", %s left", cli.Plural(count-min(count, now.Responses), "request"))
 	}
 	return s
 }

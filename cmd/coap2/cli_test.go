@@ -80,7 +80,7 @@ func runContext(ctx context.Context, stdin string, args ...string) ran {
 func runTerminal(args ...string) ran {
 	var out, errs bytes.Buffer
 	a := newApp(strings.NewReader(""), &out, &errs)
-	a.terminal = true
+	a.Terminal = true
 	code := a.execute(context.Background(), args)
 	return ran{code, out.String(), errs.String()}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/coap2/coap2/actors"
 	"github.com/coap2/coap2/cmd/coap2/internal/machine"
+	"github.com/coap2/coap2/cmd/internal/cli"
 	"github.com/coap2/coap2/codec"
 )
 
@@ -39,8 +40,8 @@ func (f *compareFlags) add(cmd *cobra.Command) {
 	fl.IntVar(&f.rounds, "rounds", 5, "with --compare: how often each is measured")
 	fl.StringVar(&f.path, "path", "/hello", "with --compare: the resource to ask for, where a server's URI has no path")
 	fl.StringVar(&f.prepare, "prepare", "", "with --compare: PUT this text there first where the resource is missing (4.04), for servers that make resources so")
-	complete(cmd, "path", nothing)
-	complete(cmd, "prepare", nothing)
+	cli.Complete(cmd, "path", cli.Nothing)
+	cli.Complete(cmd, "prepare", cli.Nothing)
 }
 
 func (f *compareFlags) check(changed func(string) bool) error {
@@ -98,7 +99,7 @@ func (a *app) compare(cmd *cobra.Command, f *benchFlags) error {
 	}
 	var err error
 	if c.load, err = own("bench", "--json"); err != nil {
-		return &exitError{exitFailure, err}
+		return cli.Exit(exitFailure, err)
 	}
 	for _, name := range forwarded {
 		if fl := cmd.Flag(name); fl.Changed {
@@ -118,16 +119,16 @@ func (a *app) compare(cmd *cobra.Command, f *benchFlags) error {
 	}
 	switch {
 	case errors.Is(err, errInterrupted):
-		return &exitError{exitInterrupted, errInterrupted}
+		return cli.Exit(exitInterrupted, errInterrupted)
 	case err != nil:
 		code := exitFailure
-		var inner *exitError
+		var inner *cli.ExitError
 		if errors.As(err, &inner) {
-			code = inner.code // an error response, perhaps
+			code = inner.Code // an error response, perhaps
 		}
-		return &exitError{code, err}
+		return cli.Exit(code, err)
 	case r.failed():
-		return &exitError{exitResponse, errors.New("responses were wrong or missing")}
+		return cli.Exit(exitResponse, errors.New("responses were wrong or missing"))
 	}
 	return nil
 }
@@ -168,8 +169,8 @@ func (c *comparison) run(ctx context.Context, r *compareReport) error {
 
 // say writes a progress line where somebody looks.
 func (c *comparison) say(format string, args ...any) {
-	if c.a.watched {
-		fmt.Fprint(c.a.err, clearLine+fmt.Sprintf(format, args...))
+	if c.a.Watched {
+		fmt.Fprint(c.a.Err, cli.ClearLine+fmt.Sprintf(format, args...))
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/coap2/coap2/cmd/internal/cli"
 	"github.com/coap2/coap2/codec"
 )
 
@@ -86,7 +87,7 @@ func TestCompareJSON(t *testing.T) {
 	m := c.Servers[0]
 	require.Equal(t, "a", m.Name)
 	require.Equal(t, strings.Fields(serveCommand), m.Command)
-	require.Equal(t, rounded(median(ratios), 3), m.Ratio)
+	require.Equal(t, cli.Rounded(median(ratios), 3), m.Ratio)
 	require.Positive(t, m.Rate)
 	require.Positive(t, m.ReferenceRate)
 	require.Zero(t, m.Errors+m.RefErrors)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/coap2/coap2/cmd/internal/cli"
 )
 
 // compareReport is what bench --compare --json prints.
@@ -72,7 +74,7 @@ func newCompareReport(c *comparison) *compareReport {
 
 func (r *compareReport) add(p pairReport) {
 	if p.Reference.Rate > 0 {
-		p.Ratio = rounded(p.Measured.Rate/p.Reference.Rate, 3)
+		p.Ratio = cli.Rounded(p.Measured.Rate/p.Reference.Rate, 3)
 	}
 	r.Rounds = append(r.Rounds, p)
 	for i := range r.Servers {
@@ -102,7 +104,7 @@ func (m *medianReport) update(rounds []pairReport) {
 		for i := range mine {
 			vs = append(vs, value(&mine[i]))
 		}
-		return rounded(median(vs), 3)
+		return cli.Rounded(median(vs), 3)
 	}
 	m.Ratio = of(func(p *pairReport) float64 { return p.Ratio })
 	m.Rate = of(func(p *pairReport) float64 { return p.Measured.Rate })
@@ -177,8 +179,8 @@ func (r *compareReport) printHead(a *app) {
 	if r.ServerCPU != nil {
 		where = fmt.Sprintf("the server on CPU %d, the load on CPU %d", *r.ServerCPU, *r.LoadCPU)
 	}
-	fmt.Fprintf(a.out, "%s%s %s: %s outstanding, from %s; %s\n", kind, r.Method, r.Path, thousands(uint64(r.Outstanding)), plural(uint64(r.Endpoints), "endpoint"), where)
-	fmt.Fprintf(a.out, compareRow, "round", "server", "ratio", "responses/s", "(raw)", "CPU µs (raw)", "p50 µs (raw)", "MiB", "errors")
+	fmt.Fprintf(a.Out, "%s%s %s: %s outstanding, from %s; %s\n", kind, r.Method, r.Path, cli.Thousands(uint64(r.Outstanding)), cli.Plural(uint64(r.Endpoints), "endpoint"), where)
+	fmt.Fprintf(a.Out, compareRow, "round", "server", "ratio", "responses/s", "(raw)", "CPU µs (raw)", "p50 µs (raw)", "MiB", "errors")
 }
 
 func (r *compareReport) printPair(a *app, p *pairReport) {
@@ -190,14 +192,14 @@ func (r *compareReport) printPair(a *app, p *pairReport) {
 		p.Measured.p50(), p.Reference.p50(), resident, p.Measured.Errors.Total+p.Reference.Errors.Total)
 	for _, b := range []*benchReport{p.Reference, p.Measured} {
 		if b.Errors.Total > 0 {
-			fmt.Fprintf(a.err, "coap2: %s: %s\n", b.URI, b.Errors.appendText(nil))
+			fmt.Fprintf(a.Err, "coap2: %s: %s\n", b.URI, b.Errors.appendText(nil))
 		}
 	}
 }
 
 func printRow(a *app, round, name string, ratio, rate, rawRate, cpu, rawCPU, p50, rawP50 float64, resident, errs uint64) {
-	fmt.Fprintf(a.out, compareRow, round, name, fmt.Sprintf("%.2f", ratio), thousands(uint64(math.Round(rate))), thousands(uint64(math.Round(rawRate))),
-		fmt.Sprintf("%.2f (%.2f)", cpu, rawCPU), fmt.Sprintf("%.0f (%.0f)", p50, rawP50), fmt.Sprintf("%.1f", mib(resident)), thousands(errs))
+	fmt.Fprintf(a.Out, compareRow, round, name, fmt.Sprintf("%.2f", ratio), cli.Thousands(uint64(math.Round(rate))), cli.Thousands(uint64(math.Round(rawRate))),
+		fmt.Sprintf("%.2f (%.2f)", cpu, rawCPU), fmt.Sprintf("%.0f (%.0f)", p50, rawP50), fmt.Sprintf("%.1f", mib(resident)), cli.Thousands(errs))
 }
 
 // busy is how much of a processor the load must have used to be taken for what
@@ -211,7 +213,7 @@ func (r *compareReport) print(a *app, asJSON, early bool) error {
 		if early && len(r.Rounds) == 0 {
 			return nil
 		}
-		_, err := a.out.Write(encodeJSON(r, a.terminal))
+		_, err := a.Out.Write(cli.EncodeJSON(r, a.Terminal))
 		return err
 	}
 	for i := range r.Servers {
@@ -221,7 +223,7 @@ func (r *compareReport) print(a *app, asJSON, early bool) error {
 		}
 		printRow(a, "median", m.Name, m.Ratio, m.Rate, m.ReferenceRate, m.CPU, m.ReferenceCPU, m.P50, m.ReferenceP50, m.Resident, m.Errors+m.RefErrors)
 		if m.LoadCPUs >= busy && m.CPURatio > 0 {
-			fmt.Fprintf(a.err, "coap2: beside the raw responder the load was busy for %.0f %% of the time: the responder can answer more, and the ratio flatters %s; by CPU time it is %.2f\n",
+			fmt.Fprintf(a.Err, "coap2: beside the raw responder the load was busy for %.0f %% of the time: the responder can answer more, and the ratio flatters %s; by CPU time it is %.2f\n",
 				100*m.LoadCPUs, m.Name, 1/m.CPURatio)
 		}
 	}

@@ -2,67 +2,12 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/coap2/coap2/codec"
 )
-
-// shells are those that the command can complete itself in.
-var shells = []string{"bash", "zsh", "fish", "powershell"}
-
-func (a *app) completionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "completion SHELL",
-		Short: "Print what makes a shell complete commands, flags, formats and options",
-		Long: `Print a script that makes a shell complete the words of coap2: commands,
-flags, content formats, names of options, methods. SHELL is bash, zsh, fish or
-powershell. To try it in the present shell, have it read the script; to keep
-it, put it where the shell looks for such scripts.`,
-		Example: `  source <(coap2 completion bash)
-  coap2 completion bash > ~/.local/share/bash-completion/completions/coap2
-  coap2 completion zsh > "${fpath[1]}/_coap2"
-  coap2 completion fish > ~/.config/fish/completions/coap2.fish
-  coap2 completion powershell | Out-String | Invoke-Expression`,
-		ValidArgs:             shells,
-		DisableFlagsInUseLine: true,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return fmt.Errorf("completion needs the name of one shell: %s", strings.Join(shells, ", "))
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			generate, ok := map[string]func(io.Writer) error{
-				"bash":       func(w io.Writer) error { return cmd.Root().GenBashCompletionV2(w, true) },
-				"zsh":        cmd.Root().GenZshCompletion,
-				"fish":       func(w io.Writer) error { return cmd.Root().GenFishCompletion(w, true) },
-				"powershell": cmd.Root().GenPowerShellCompletionWithDesc,
-			}[args[0]]
-			if !ok {
-				return fmt.Errorf("there is no completion for %q; the shells are %s", args[0], strings.Join(shells, ", "))
-			}
-			if err := generate(a.out); err != nil {
-				return &exitError{exitFailure, fmt.Errorf("output: %w", err)}
-			}
-			return nil
-		},
-	}
-}
-
-// complete says how the value of a flag is completed.
-func complete(cmd *cobra.Command, flag string, f cobra.CompletionFunc) {
-	if err := cmd.RegisterFlagCompletionFunc(flag, f); err != nil {
-		panic(err) // the flag is missing: a mistake of ours
-	}
-}
-
-// nothing is for words that only the user knows; they are no files either.
-func nothing(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	return nil, cobra.ShellCompDirectiveNoFileComp
-}
 
 // completeURI helps with the beginning of a URI.
 func completeURI(_ *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coap2/coap2/actors"
+	"github.com/coap2/coap2/cmd/internal/cli"
 	"github.com/coap2/coap2/codec"
 )
 
@@ -59,9 +60,9 @@ func (a *app) demo(ctx context.Context, verbose int) error {
 		s.say("%s", s.colour(green, fmt.Sprintf("All went as expected %s", s.took(time.Since(start)))))
 		return nil
 	case errors.Is(ctx.Err(), context.Canceled):
-		return &exitError{exitInterrupted, errInterrupted}
+		return cli.Exit(exitInterrupted, errInterrupted)
 	}
-	return &exitError{exitResponse, fmt.Errorf("the demonstration failed: %w", err)}
+	return cli.Exit(exitResponse, fmt.Errorf("the demonstration failed: %w", err))
 }
 
 func (s *story) tell(ctx context.Context, verbose int) error {
@@ -110,13 +111,13 @@ const (
 )
 
 func (s *story) colour(c, text string) string {
-	if !s.a.colour {
+	if !s.a.Colour {
 		return text
 	}
 	return "\x1b[" + c + "m" + text + "\x1b[0m"
 }
 
-func (s *story) say(format string, args ...any) { fmt.Fprintf(s.a.out, format+"\n", args...) }
+func (s *story) say(format string, args ...any) { fmt.Fprintf(s.a.Out, format+"\n", args...) }
 
 func (s *story) chapter(title string) {
 	s.chapters++
@@ -169,7 +170,7 @@ func (s *story) report(from, to *actors.Node, req actors.Request, path string, r
 	} else if ok {
 		got = want.err.Error()
 	} else {
-		got = plain(err)
+		got = cli.Plain(err)
 	}
 	colour := ""
 	switch {
@@ -178,11 +179,11 @@ func (s *story) report(from, to *actors.Node, req actors.Request, path string, r
 	case res != nil && res.Code.IsSuccess():
 		colour = green
 	}
-	text := printable(got)
+	text := cli.Printable(got)
 	if colour != "" {
 		text = s.colour(colour, text)
 	}
-	s.say("   %s -> %s: %s = %s %s", from.Name(), to.Name(), printable(what), text, s.took(took))
+	s.say("   %s -> %s: %s = %s %s", from.Name(), to.Name(), cli.Printable(what), text, s.took(took))
 	if !ok {
 		return fmt.Errorf("%s asked %s for %s and got %s instead of %s", from.Name(), to.Name(), what, got, want)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/coap2/coap2/actors"
 	"github.com/coap2/coap2/actors/protocol"
+	"github.com/coap2/coap2/cmd/internal/cli"
 	"github.com/coap2/coap2/codec"
 	"github.com/coap2/coap2/netio/udp"
 )
@@ -66,7 +67,7 @@ func (f *clientFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.source, "source", "", "own address to ask from, ADDR:PORT; port 0 is any free one (default: any)")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object that says everything")
 	addVerbose(cmd, &f.verbose)
-	complete(cmd, "source", nothing)
+	cli.Complete(cmd, "source", cli.Nothing)
 }
 
 func addVerbose(cmd *cobra.Command, v *int) {
@@ -111,10 +112,10 @@ func (f *messageFlags) add(cmd *cobra.Command) {
 	fl.StringVar(&f.data, "data", "", "the payload")
 	fl.StringVar(&f.file, "file", "", "read the payload from a file; - is stdin")
 	fl.VarP(&f.options, "option", "O", "another option by name or number, such as If-Match=0x0a0b, If-None-Match or 65000=text; may be repeated")
-	complete(cmd, "accept", completeFormat)
-	complete(cmd, "content-format", completeFormat)
-	complete(cmd, "option", completeOption)
-	complete(cmd, "data", nothing)
+	cli.Complete(cmd, "accept", completeFormat)
+	cli.Complete(cmd, "content-format", completeFormat)
+	cli.Complete(cmd, "option", completeOption)
+	cli.Complete(cmd, "data", cli.Nothing)
 }
 
 func (f *messageFlags) check() error {

@@ -193,6 +193,8 @@ func completions(t *testing.T, args ...string) (words []string, directive string
 	return words, lines[len(lines)-1]
 }
 
+var shells = []string{"bash", "zsh", "fish", "powershell"}
+
 func TestCompletion(t *testing.T) {
 	words, _ := completions(t, "")
 	require.Subset(t, words, []string{"get", "put", "post", "delete", "fetch", "patch", "ipatch", "ping", "serve", "demo", "completion"})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/coap2/coap2/actors"
 	"github.com/coap2/coap2/actors/payload"
+	"github.com/coap2/coap2/cmd/internal/cli"
 	"github.com/coap2/coap2/codec"
 )
 
@@ -18,13 +19,13 @@ import (
 // with an error response is a diagnostic, which execute prints, or a
 // representation, which goes to stderr too: what reads out gets only what was
 // asked for.
-func (a *app) printResponse(out *output, res *actors.Response, err error) error {
+func (a *app) printResponse(out *cli.Output, res *actors.Response, err error) error {
 	var ce *actors.CodeError
 	switch {
 	case err == nil:
 	case errors.As(err, &ce) && ce.Diagnostic == "" && res != nil && len(res.Payload) > 0:
 		f, known := res.ContentFormat()
-		_, werr := a.err.Write(display(f, known, res.Payload))
+		_, werr := a.Err.Write(display(f, known, res.Payload))
 		return werr
 	default:
 		return nil
@@ -34,14 +35,15 @@ func (a *app) printResponse(out *output, res *actors.Response, err error) error 
 		if at := location(res.Options); at != "" && res.Code == codec.Created {
 			line += ", Location: " + at
 		}
-		fmt.Fprintln(a.err, line)
+		fmt.Fprintln(a.Err, line)
 	}
 	b := res.Payload
-	if out.terminal && len(b) > 0 {
+	if out.Terminal() && len(b) > 0 {
 		f, known := res.ContentFormat()
 		b = display(f, known, b)
 	}
-	return out.write(b)
+	_, werr := out.Write(b)
+	return werr
 }
 
 // location returns the relative URI that the Location options make (RFC 7252

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/coap2/coap2/cmd/internal/cli"
 )
 
 // maxPayload is what fits into one datagram, with room for the options.
@@ -19,7 +21,7 @@ func (a *app) readPayload(ctx context.Context, f *messageFlags) ([]byte, error) 
 		}
 		return []byte(f.data), nil
 	}
-	from := a.in
+	from := a.In
 	if f.file != "-" {
 		file, err := os.Open(f.file)
 		if err != nil {
@@ -39,7 +41,7 @@ func (a *app) readPayload(ctx context.Context, f *messageFlags) ([]byte, error) 
 	}()
 	select {
 	case <-ctx.Done():
-		return nil, &exitError{exitInterrupted, errInterrupted}
+		return nil, cli.Exit(exitInterrupted, errInterrupted)
 	case r := <-done:
 		if r.err != nil {
 			return nil, fmt.Errorf("--file: %w", r.err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/coap2/coap2/cmd/internal/cli"
 	"github.com/coap2/coap2/codec"
 )
 
@@ -78,10 +79,10 @@ func (a *app) ping(ctx context.Context, uri string, f *pingFlags) error {
 		}
 		r.Received++
 		if len(r.RTTMS) < maxRTTs {
-			r.RTTMS = append(r.RTTMS, milliseconds(d))
+			r.RTTMS = append(r.RTTMS, cli.Milliseconds(d))
 		}
 		if !f.json {
-			fmt.Fprintf(a.out, "%s: seq=%d time=%.3f ms\n", pingName(u), r.Sent, milliseconds(d))
+			fmt.Fprintf(a.Out, "%s: seq=%d time=%.3f ms\n", pingName(u), r.Sent, cli.Milliseconds(d))
 		}
 		return nil
 	}
@@ -96,9 +97,9 @@ func (a *app) ping(ctx context.Context, uri string, f *pingFlags) error {
 		}
 		if err != nil {
 			failed = err
-			r.Error = plain(err)
+			r.Error = cli.Plain(err)
 			if !f.json {
-				a.complain(err)
+				a.Complain(err)
 			}
 		}
 		if r.Sent == f.count {
@@ -111,18 +112,18 @@ func (a *app) ping(ctx context.Context, uri string, f *pingFlags) error {
 	a.pingSummary(r, f)
 	switch {
 	case failed != nil:
-		return &exitError{exitFailure, nil} // reported above
+		return cli.Exit(exitFailure, nil) // reported above
 	case ctx.Err() != nil && f.count != 0:
-		return &exitError{exitInterrupted, errInterrupted}
+		return cli.Exit(exitInterrupted, errInterrupted)
 	}
 	return nil
 }
 
 func (a *app) pingSummary(r *pingReport, f *pingFlags) {
 	if f.json {
-		_, _ = a.out.Write(encodeJSON(r, a.terminal))
+		_, _ = a.Out.Write(cli.EncodeJSON(r, a.Terminal))
 	} else if f.count != 1 {
-		fmt.Fprintf(a.out, "%d sent, %d answered\n", r.Sent, r.Received)
+		fmt.Fprintf(a.Out, "%d sent, %d answered\n", r.Sent, r.Received)
 	}
 }
 

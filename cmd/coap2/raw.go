@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coap2/coap2/cmd/coap2/internal/rawresponder"
+	"github.com/coap2/coap2/cmd/internal/cli"
 	"github.com/coap2/coap2/codec"
 )
 
@@ -45,10 +46,10 @@ func (a *app) rawCommand() *cobra.Command {
 func (a *app) raw(ctx context.Context, cfg rawresponder.Config) error {
 	r, err := rawresponder.Start(cfg)
 	if err != nil {
-		return &exitError{exitFailure, err}
+		return cli.Exit(exitFailure, err)
 	}
 	for _, at := range r.Addrs() {
-		if _, err = fmt.Fprintf(a.out, "ready coap://%s\n", at); err != nil {
+		if _, err = fmt.Fprintf(a.Out, "ready coap://%s\n", at); err != nil {
 			break
 		}
 	}
@@ -57,7 +58,7 @@ func (a *app) raw(ctx context.Context, cfg rawresponder.Config) error {
 		// came.
 		gone := make(chan struct{})
 		go func() {
-			_, _ = io.Copy(io.Discard, a.in)
+			_, _ = io.Copy(io.Discard, a.In)
 			close(gone)
 		}()
 		select {
@@ -66,7 +67,7 @@ func (a *app) raw(ctx context.Context, cfg rawresponder.Config) error {
 		}
 	}
 	if err = errors.Join(err, r.Close()); err != nil {
-		return &exitError{exitFailure, err}
+		return cli.Exit(exitFailure, err)
 	}
 	return nil
 }

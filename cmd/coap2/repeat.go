@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/coap2/coap2/actors"
+	"github.com/coap2/coap2/cmd/internal/cli"
 	"github.com/coap2/coap2/codec"
 )
 
@@ -32,18 +33,18 @@ func (r *asking) repeat(ctx context.Context) error {
 			err = r.endLine()
 		}
 		if err != nil {
-			return &exitError{exitFailure, fmt.Errorf("output: %w", err)}
+			return cli.Exit(exitFailure, fmt.Errorf("output: %w", err))
 		}
-		var e *exitError
-		if errors.As(exit, &e) && e.code == exitInterrupted {
+		var e *cli.ExitError
+		if errors.As(exit, &e) && e.Code == exitInterrupted {
 			interrupted = true // this one does not count
 			break
 		}
 		s.add(r.res, r.took)
 		if e != nil {
-			worst = max(worst, e.code)
+			worst = max(worst, e.Code)
 			if !r.f.json {
-				r.a.complain(e.err)
+				r.a.Complain(e.Err)
 			}
 		}
 		if s.asked == r.f.repeat {
@@ -54,15 +55,15 @@ func (r *asking) repeat(ctx context.Context) error {
 			break
 		}
 	}
-	if err := r.out.commit(); err != nil {
-		return &exitError{exitFailure, fmt.Errorf("output: %w", err)}
+	if err := r.out.Commit(); err != nil {
+		return cli.Exit(exitFailure, fmt.Errorf("output: %w", err))
 	}
-	fmt.Fprintln(r.a.err, s.String())
+	fmt.Fprintln(r.a.Err, s.String())
 	switch {
 	case interrupted && r.f.repeat != 0:
-		return &exitError{exitInterrupted, errInterrupted}
+		return cli.Exit(exitInterrupted, errInterrupted)
 	case worst != exitOK:
-		return &exitError{worst, nil} // reported above
+		return cli.Exit(worst, nil) // reported above
 	}
 	return nil
 }
@@ -71,10 +72,11 @@ func (r *asking) repeat(ctx context.Context) error {
 // lines of its own.
 func (r *asking) endLine() error {
 	b := r.res.Payload
-	if len(b) == 0 || r.out.terminal || !r.res.Code.IsSuccess() || bytes.HasSuffix(b, []byte{'\n'}) {
+	if len(b) == 0 || r.out.Terminal() || !r.res.Code.IsSuccess() || bytes.HasSuffix(b, []byte{'\n'}) {
 		return nil
 	}
-	return r.out.write([]byte{'\n'})
+	_, err := r.out.Write([]byte{'\n'})
+	return err
 }
 
 func (s *series) add(res *actors.Response, took time.Duration) {
@@ -109,7 +111,7 @@ func (s *series) String() string {
 	}
 	b = slices.Concat(b, bytes.Join(parts, []byte{','}))
 	if answered > 0 {
-		b = fmt.Appendf(b, "; %.3f to %.3f ms, mean %.3f ms", milliseconds(s.min), milliseconds(s.max), milliseconds(s.rest/time.Duration(answered)))
+		b = fmt.Appendf(b, "; %.3f to %.3f ms, mean %.3f ms", cli.Milliseconds(s.min), cli.Milliseconds(s.max), cli.Milliseconds(s.rest/time.Duration(answered)))
 	}
 	return string(b)
 }

@@ -1,16 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"strconv"
 	"time"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/coap2/coap2/actors"
+	"github.com/coap2/coap2/cmd/internal/cli"
 	"github.com/coap2/coap2/codec"
 )
 
@@ -42,9 +39,9 @@ type optionReport struct {
 }
 
 func report(req actors.Request, res *actors.Response, err error, took time.Duration) *exchangeReport {
-	r := &exchangeReport{Method: req.Method.Name(), URI: req.URI, DurationMS: milliseconds(took)}
+	r := &exchangeReport{Method: req.Method.Name(), URI: req.URI, DurationMS: cli.Milliseconds(took)}
 	if err != nil {
-		r.Error = plain(err)
+		r.Error = cli.Plain(err)
 		var re *actors.RequestError
 		if errors.As(err, &re) {
 			r.Timeout = re.Timeout() || errors.Is(err, actors.ErrTimeout)
@@ -85,8 +82,6 @@ func isText(f codec.Format, known bool, b []byte) bool {
 // codeNumber returns "2.05".
 func codeNumber(c codec.Code) string { return c.String()[:len("2.05")] }
 
-func milliseconds(d time.Duration) float64 { return float64(d.Round(time.Microsecond)) / 1e6 }
-
 func reportOption(o codec.Option) optionReport {
 	r := optionReport{Number: o.Number, Name: o.Number.String()}
 	def, _ := o.Number.Def()
@@ -108,44 +103,4 @@ func reportOption(o codec.Option) optionReport {
 	return r
 }
 
-func (r *exchangeReport) encode(indent bool) []byte { return encodeJSON(r, indent) }
-
-// encodeJSON encodes v as one JSON object on a line, or on several for people.
-// Nothing in it can harm a terminal.
-func encodeJSON(v any, indent bool) []byte {
-	var buf bytes.Buffer
-	e := json.NewEncoder(&buf)
-	e.SetEscapeHTML(false)
-	if indent {
-		e.SetIndent("", "  ")
-	}
-	if err := e.Encode(v); err != nil {
-		panic(err) // our own types can be encoded
-	}
-	return escapeJSON(buf.Bytes())
-}
-
-// escapeJSON escapes, as JSON does, the characters that package json leaves as
-// they are and that are not printable: some of them change what a terminal
-// shows.
-func escapeJSON(b []byte) []byte {
-	out := make([]byte, 0, len(b))
-	for i := 0; i < len(b); {
-		r, size := utf8.DecodeRune(b[i:])
-		switch {
-		case r == '\n' || strconv.IsPrint(r):
-			out = append(out, b[i:i+size]...)
-		case r > 0xffff:
-			hi, lo := utf16.EncodeRune(r)
-			out = appendEscape(appendEscape(out, hi), lo)
-		default:
-			out = appendEscape(out, r)
-		}
-		i += size
-	}
-	return out
-}
-
-func appendEscape(b []byte, r rune) []byte {
-	return append(append(b, '\\', 'u'), hex.EncodeToString([]byte{byte(r >> 8), byte(r)})...)
-}
+func (r *exchangeReport) encode(indent bool) []byte { return cli.EncodeJSON(r, indent) }

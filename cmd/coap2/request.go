@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coap2/coap2/actors"
+	"github.com/coap2/coap2/cmd/internal/cli"
 	"github.com/coap2/coap2/codec"
 )
 
@@ -32,7 +33,7 @@ func (f *requestFlags) add(cmd *cobra.Command) {
 	fl.StringVar(&f.out, "out", "", "write the payload (or the JSON object) to a file, which appears only when it is complete")
 	fl.IntVar(&f.repeat, "repeat", 1, "how often to make the request; 0 = until interrupted")
 	fl.DurationVar(&f.interval, "interval", time.Second, "with --repeat: time from one request to the next")
-	complete(cmd, "token", nothing)
+	cli.Complete(cmd, "token", cli.Nothing)
 }
 
 func (f *requestFlags) check() error {
@@ -108,11 +109,11 @@ func (a *app) request(ctx context.Context, method codec.Code, uri string, f *req
 	}
 	req.Timeout = f.timeout + time.Second // the context's deadline comes first, and counts name lookup too
 	req.Token, req.ZeroToken = f.token.token, f.token.set && f.token.token.Len() == 0
-	out, err := a.openOutput(f.out)
+	out, err := a.OpenOutput("--out", f.out)
 	if err != nil {
 		return err
 	}
-	defer out.discard()
+	defer out.Discard()
 
 	node, stop, err := a.clientNode(&f.clientFlags)
 	if err != nil {
@@ -125,10 +126,10 @@ func (a *app) request(ctx context.Context, method codec.Code, uri string, f *req
 	}
 	exit, err := r.once(ctx)
 	if err == nil {
-		err = out.commit()
+		err = out.Commit()
 	}
 	if err != nil {
-		return &exitError{exitFailure, fmt.Errorf("output: %w", err)}
+		return cli.Exit(exitFailure, fmt.Errorf("output: %w", err))
 	}
 	return exit
 }
@@ -139,7 +140,7 @@ type asking struct {
 	f    *requestFlags
 	node *actors.Node
 	req  actors.Request
-	out  *output
+	out  *cli.Output
 
 	// What has come of the last one.
 	res  *actors.Response
@@ -156,7 +157,8 @@ func (r *asking) once(ctx context.Context) (exit, err error) {
 	r.res, r.took = res, time.Since(start)
 	exit = r.a.outcome(ctx, err)
 	if r.f.json {
-		return exit, r.out.write(report(r.req, res, err, r.took).encode(r.out.terminal))
+		_, werr := r.out.Write(report(r.req, res, err, r.took).encode(r.out.Terminal()))
+		return exit, werr
 	}
 	return exit, r.a.printResponse(r.out, res, err)
 }
@@ -168,11 +170,11 @@ func (a *app) outcome(ctx context.Context, err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &ce):
-		return &exitError{exitResponse, err}
+		return cli.Exit(exitResponse, err)
 	case ctx.Err() != nil:
-		return &exitError{exitInterrupted, errInterrupted}
+		return cli.Exit(exitInterrupted, errInterrupted)
 	}
-	return &exitError{exitFailure, err}
+	return cli.Exit(exitFailure, err)
 }
 
 // withTimeout returns a context that ends as a request does to which nobody
@@ -188,7 +190,7 @@ const stopTimeout = 5 * time.Second
 func (a *app) clientNode(f *clientFlags) (*actors.Node, func(), error) {
 	node, err := actors.Start(actors.Config{Listen: f.listen(), Params: f.params(), Log: a.logger(), Tap: a.tap(f.verbose)})
 	if err != nil {
-		return nil, nil, &exitError{exitFailure, err}
+		return nil, nil, cli.Exit(exitFailure, err)
 	}
 	return node, func() {
 		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)

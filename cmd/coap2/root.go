@@ -2,20 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"runtime"
-	"runtime/debug"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
+	"github.com/coap2/coap2/cmd/internal/cli"
 	"github.com/coap2/coap2/codec"
 )
 
@@ -30,106 +24,27 @@ const (
 
 // app is what a run of the command has to do with the world.
 type app struct {
-	in       io.Reader
-	out      io.Writer
-	err      io.Writer // may be written to from a node's goroutine too
-	terminal bool      // out is one
-	colour   bool      // may be used on out
-	watched  bool      // err is a terminal, which takes progress lines
+	*cli.App
 	// patience is how long a server to be compared may take until it can be
 	// asked.
 	patience time.Duration
 }
 
 func newApp(in io.Reader, out, err io.Writer) *app {
-	terminal := isTerminal(out)
-	return &app{
-		in: in, out: out, err: &lockedWriter{w: err}, terminal: terminal, colour: terminal && colourWanted(),
-		watched: isTerminal(err), patience: readyTimeout,
-	}
+	a := &app{cli.New("coap2", in, out, err), readyTimeout}
+	a.ExitOutput = exitFailure
+	return a
 }
-
-// colourWanted is what the environment says (https://no-color.org).
-func colourWanted() bool { return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" }
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
-
-// lockedWriter lets several goroutines write whole lines.
-type lockedWriter struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-func (l *lockedWriter) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(b)
-}
-
-// exitError ends the command with a code. A nil err has been reported already.
-type exitError struct {
-	code int
-	err  error
-}
-
-func (e *exitError) Error() string {
-	if e.err == nil {
-		return fmt.Sprintf("exit code %d", e.code)
-	}
-	return e.err.Error()
-}
-
-func (e *exitError) Unwrap() error { return e.err }
 
 // execute runs the command and returns its exit code. The context's end
 // interrupts it.
 func (a *app) execute(ctx context.Context, args []string) int {
-	root := a.rootCommand()
-	root.SetArgs(args)
-	cmd, err := root.ExecuteContextC(ctx)
-	if err == nil {
-		return exitOK
-	}
-	var exit *exitError
-	if !errors.As(err, &exit) {
-		// Whatever comes from the parsing of arguments.
-		a.complain(err)
-		fmt.Fprintf(a.err, "Run '%s --help' for usage.\n", cmd.CommandPath())
-		return exitUsage
-	}
-	if exit.err != nil {
-		a.complain(exit.err)
-	}
-	return exit.code
+	return a.Execute(ctx, a.rootCommand(), args)
 }
-
-// complain prints an error. Part of it may come from the network or from the
-// arguments, so that nothing in it reaches the terminal as it is.
-func (a *app) complain(err error) {
-	fmt.Fprintf(a.err, "coap2: %s\n", printable(plain(err)))
-}
-
-// plain is the text of an error without the name of the package that found it,
-// which tells a user of the command nothing.
-func plain(err error) string {
-	return plainText(err.Error())
-}
-
-func plainText(s string) string {
-	for _, prefix := range []string{"actors: ", "codec: ", "netio: ", "udp: ", "coap: ", "load: ", "machine: ", "rawresponder: "} {
-		s = strings.ReplaceAll(s, prefix, "")
-	}
-	return s
-}
-
-func printable(s string) string { return string(codec.AppendPrintable(nil, []byte(s))) }
 
 // logger returns what a node of the command logs to: warnings and errors.
 func (a *app) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	return slog.New(slog.NewTextHandler(a.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
 func (a *app) rootCommand() *cobra.Command {
@@ -145,44 +60,15 @@ failure of the network or of the output, 130 interrupted.`,
   coap2 get coap://localhost/hello
   coap2 put coap://localhost/tick --data 42
   coap2 get coap://localhost/.well-known/core`,
-		Version:       version(),
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		SilenceErrors: true,
-		SilenceUsage:  true,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetIn(a.in)
-	root.SetOut(a.out)
-	root.SetErr(a.err)
-	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
-	root.Flags().Bool("version", false, "print the version and exit")
 	root.AddCommand(
 		a.requestCommand(codec.GET), a.requestCommand(codec.PUT), a.requestCommand(codec.POST), a.requestCommand(codec.DELETE),
 		a.requestCommand(codec.FETCH), a.requestCommand(codec.PATCH), a.requestCommand(codec.IPATCH),
-		a.pingCommand(), a.serveCommand(), a.demoCommand(), a.benchCommand(), a.rawCommand(), a.completionCommand(),
+		a.pingCommand(), a.serveCommand(), a.demoCommand(), a.benchCommand(), a.rawCommand(), a.CompletionCommand("commands, flags, content formats, names of options, methods"),
 	)
 	return root
-}
-
-// version says what was built, and from what.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "(unknown) " + runtime.Version()
-	}
-	parts := []string{info.Main.Version}
-	if v := info.Main.Version; v == "" || v == "(devel)" {
-		parts[0] = "(devel)"
-		for _, s := range info.Settings {
-			switch {
-			case s.Key == "vcs.revision":
-				parts = append(parts, s.Value[:min(len(s.Value), 12)])
-			case s.Key == "vcs.modified" && s.Value == "true":
-				parts = append(parts, "modified")
-			}
-		}
-	}
-	return strings.Join(append(parts, info.GoVersion), " ")
 }
 
 // noArguments checks that a command was given nothing but flags.

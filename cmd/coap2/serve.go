@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coap2/coap2/actors"
+	"github.com/coap2/coap2/cmd/internal/cli"
 	"github.com/coap2/coap2/netio/udp"
 )
 
@@ -70,12 +71,12 @@ func (a *app) serve(ctx context.Context, f *serveFlags) error {
 	}
 	node, err := actors.Start(cfg)
 	if err != nil {
-		return &exitError{exitFailure, err}
+		return cli.Exit(exitFailure, err)
 	}
 	d := &demoResources{}
 	if err = d.register(node); err == nil {
 		for _, at := range node.Addrs() {
-			if _, err = fmt.Fprintf(a.out, "ready coap://%s\n", at); err != nil {
+			if _, err = fmt.Fprintf(a.Out, "ready coap://%s\n", at); err != nil {
 				break
 			}
 		}
@@ -86,10 +87,10 @@ func (a *app) serve(ctx context.Context, f *serveFlags) error {
 	end, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	if serr := node.Stop(end); serr != nil {
-		a.complain(serr)
+		a.Complain(serr)
 	}
 	if err != nil {
-		return &exitError{exitFailure, err}
+		return cli.Exit(exitFailure, err)
 	}
 	return nil
 }
@@ -106,7 +107,7 @@ func (a *app) profile(name string) (end func(), err error) {
 	return func() {
 		pprof.StopCPUProfile()
 		if err := file.Close(); err != nil {
-			a.complain(fmt.Errorf("--cpuprofile: %w", err))
+			a.Complain(fmt.Errorf("--cpuprofile: %w", err))
 		}
 	}, nil
 }

@@ -134,20 +134,8 @@ func TestDemoFails(t *testing.T) {
 	s := &story{a: newApp(nil, &out, io.Discard)}
 	err := s.get(context.Background(), n, n, "/hello", "something else")
 	require.EqualError(t, err, ` asked  for GET /hello and got 2.05 Content: hello world instead of 2.05 Content: something else`)
-	s.a.colour = true
+	s.a.Colour = true
 	err = s.get(context.Background(), n, n, "/nowhere", "")
 	require.Error(t, err)
 	require.Contains(t, out.String(), "\x1b[31m4.04 Not Found\x1b[0m")
-}
-
-func TestColour(t *testing.T) {
-	require.False(t, newApp(nil, &bytes.Buffer{}, io.Discard).colour, "a buffer is no terminal")
-	t.Setenv("TERM", "xterm")
-	t.Setenv("NO_COLOR", "")
-	require.True(t, colourWanted())
-	t.Setenv("NO_COLOR", "1")
-	require.False(t, colourWanted())
-	t.Setenv("NO_COLOR", "")
-	t.Setenv("TERM", "dumb")
-	require.False(t, colourWanted())
 }

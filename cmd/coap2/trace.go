@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/coap2/coap2/actors"
+	"github.com/coap2/coap2/cmd/internal/cli"
 )
 
 // maxTraceBytes is how much is shown of a datagram that is no message.
@@ -23,7 +24,7 @@ func (a *app) tap(level int) func(actors.TapEvent) {
 		}
 		b := fmt.Appendf(nil, "%s %s %s ", clock.Wall(e.At).Format("15:04:05.000000"), arrow, e.Peer)
 		if e.Note != "" {
-			b = fmt.Appendf(b, "(%s) ", printable(e.Note))
+			b = fmt.Appendf(b, "(%s) ", cli.Printable(e.Note))
 		}
 		switch {
 		case e.Message == nil:
@@ -33,6 +34,6 @@ func (a *app) tap(level int) func(actors.TapEvent) {
 		default:
 			b = e.Message.AppendDump(b)
 		}
-		_, _ = a.err.Write(b)
+		_, _ = a.Err.Write(b)
 	}
 }

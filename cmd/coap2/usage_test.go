@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/coap2/coap2/cmd/internal/cli"
 )
 
 // TestBadUsage: the message says what is wrong, and nothing is asked of anybody.
@@ -147,7 +149,7 @@ func FuzzTarget(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		u, err := parseTarget(s)
 		if err != nil {
-			require.NotContains(t, printable(plain(err)), "\x1b")
+			require.NotContains(t, cli.Printable(cli.Plain(err)), "\x1b")
 			return
 		}
 		again, err := parseTarget(u.String())

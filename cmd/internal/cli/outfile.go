@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"errors"
@@ -9,21 +9,21 @@ import (
 	"path/filepath"
 )
 
-// output is where a payload goes: stdout, or a file that is there in full or
+// Output is where a result goes: stdout, or a file that is there in full or
 // not at all.
-type output struct {
+type Output struct {
 	w        io.Writer
 	terminal bool
-	tmp      *os.File // takes the bytes until commit; nil for stdout and devices
+	tmp      *os.File // takes the bytes until Commit; nil for stdout and devices
 	path     string
 	written  bool
 }
 
-// openOutput prepares the output before anything is asked, so that a path that
-// cannot be written costs no request. "" and "-" are stdout.
-func (a *app) openOutput(path string) (*output, error) {
+// OpenOutput prepares the output that a flag names before anything is done, so
+// that a path that cannot be written costs nothing. "" and "-" are stdout.
+func (a *App) OpenOutput(flag, path string) (*Output, error) {
 	if path == "" || path == "-" {
-		return &output{w: a.out, terminal: a.terminal}, nil
+		return &Output{w: a.Out, terminal: a.Terminal}, nil
 	}
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real // the link stays, the file that it names is replaced
@@ -32,16 +32,16 @@ func (a *app) openOutput(path string) (*output, error) {
 	switch info, err := os.Stat(path); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
-		return nil, fmt.Errorf("--out: %w", err)
+		return nil, fmt.Errorf("%s: %w", flag, err)
 	case info.IsDir():
-		return nil, fmt.Errorf("--out: %s is a directory", path)
+		return nil, fmt.Errorf("%s: %s is a directory", flag, path)
 	case !info.Mode().IsRegular():
 		// A device or a pipe cannot be replaced, only written to.
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)
 		if err != nil {
-			return nil, fmt.Errorf("--out: %w", err)
+			return nil, fmt.Errorf("%s: %w", flag, err)
 		}
-		return &output{w: f, terminal: isTerminal(f)}, nil
+		return &Output{w: f, terminal: IsTerminal(f)}, nil
 	default:
 		mode = info.Mode().Perm()
 	}
@@ -51,29 +51,31 @@ func (a *app) openOutput(path string) (*output, error) {
 		if errors.As(err, &pe) {
 			err = pe.Err // not the temporary name, which nobody has asked for
 		}
-		return nil, fmt.Errorf("--out: %s: %w", path, err)
+		return nil, fmt.Errorf("%s: %s: %w", flag, path, err)
 	}
-	o := &output{w: tmp, tmp: tmp, path: path}
+	o := &Output{w: tmp, tmp: tmp, path: path}
 	if err := tmp.Chmod(mode); err != nil {
-		o.discard()
-		return nil, fmt.Errorf("--out: %w", err)
+		o.Discard()
+		return nil, fmt.Errorf("%s: %w", flag, err)
 	}
 	return o, nil
 }
 
-// write writes what the output is to hold. Without it, commit leaves a file as
+// Write writes what the output is to hold. Without it, Commit leaves a file as
 // it was.
-func (o *output) write(b []byte) error {
+func (o *Output) Write(b []byte) (int, error) {
 	o.written = true
 	if len(b) == 0 {
-		return nil
+		return 0, nil
 	}
-	_, err := o.w.Write(b)
-	return err
+	return o.w.Write(b)
 }
 
-// commit puts the file in its place.
-func (o *output) commit() error {
+// Terminal reports whether the output is one.
+func (o *Output) Terminal() bool { return o.terminal }
+
+// Commit puts the file in its place.
+func (o *Output) Commit() error {
 	if o.tmp == nil || !o.written {
 		return nil
 	}
@@ -90,8 +92,8 @@ func (o *output) commit() error {
 	return err
 }
 
-// discard removes what was not committed.
-func (o *output) discard() {
+// Discard removes what was not committed.
+func (o *Output) Discard() {
 	if o.tmp != nil {
 		_ = o.tmp.Close() // perhaps for the second time
 		_ = os.Remove(o.tmp.Name())
