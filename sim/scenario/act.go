@@ -141,6 +141,9 @@ func (l *loader) next() {
 	})
 }
 
+// askerMark is in the names of askers, and in no other.
+const askerMark = "~"
+
 // asker is a host from which a node discovers: package actors has no requests
 // to groups yet.
 type asker struct {
@@ -156,11 +159,10 @@ type asker struct {
 
 // search is one request to a group.
 type search struct {
-	token  codec.Token
-	since  netio.Instant
-	lots   [][]*lot // by group: the resources that are looked for
-	found  []uint64 // bits, by node
-	closed bool
+	token codec.Token
+	since netio.Instant
+	lots  [][]*lot // by group: the resources that are looked for
+	found []uint64 // bits, by node
 }
 
 // armDiscovery prepares the hosts from which nodes discover.
@@ -179,14 +181,13 @@ func (r *run) armDiscovery(a *action, t *tally) error {
 		all = members{}
 	}
 	make := func(i int) (*asker, error) {
-		name := r.s.nodes.name(i) + "~" + a.name
+		name := r.s.nodes.name(i) + askerMark + a.name
 		p, err := r.w.Peer(name)
 		if err != nil {
 			return nil, err
 		}
 		k := &asker{r: r, a: a, t: t, node: i, send: p.Send, options: options}
 		p.OnReceive = k.receive
-		r.askers[p.Addr()] = name
 		askers[i] = k
 		return k, nil
 	}

@@ -1,7 +1,6 @@
 package scenario
 
 import (
-	"fmt"
 	"net/netip"
 	"strings"
 	"time"
@@ -27,11 +26,12 @@ const (
 	partition verb = "partition"
 	disturb   verb = "disturb"
 	kill      verb = "kill"
+	rebind    verb = "rebind"
 )
 
 var (
 	actionVerbs = map[verb]*section{discover: discoverKeys, request: requestKeys, load: loadKeys}
-	faultVerbs  = map[verb]*section{crash: crashKeys, partition: partitionKeys, disturb: disturbKeys, kill: killKeys}
+	faultVerbs  = map[verb]*section{crash: crashKeys, partition: partitionKeys, disturb: disturbKeys, kill: killKeys, rebind: rebindKeys}
 )
 
 // action is something that nodes do.
@@ -94,8 +94,7 @@ func (d *decoder) verbOf(v *value, at pos, path string, what string, verbs map[v
 			found = append(found, string(w))
 		}
 	}
-	words := fmt.Sprint(order)
-	words = strings.ReplaceAll(strings.Trim(words, "[]"), " ", ", ")
+	words := strings.Join(wordsOf(order), ", ")
 	switch len(found) {
 	case 1:
 		w := verb(found[0])
@@ -105,13 +104,9 @@ func (d *decoder) verbOf(v *value, at pos, path string, what string, verbs map[v
 		}
 		return o, w
 	case 0:
-		var names []string
 		for _, e := range v.entries {
-			names = append(names, e.name)
-		}
-		for _, n := range names {
-			if near := nearest(n, found0(order)); near != "" {
-				d.add(at, path, "unknown key %q; did you mean %q?", n, near)
+			if near := nearest(e.name, wordsOf(order)); near != "" {
+				d.add(e.pos, path, "unknown key %q; did you mean %q?", e.name, near)
 				return nil, ""
 			}
 		}
@@ -122,7 +117,7 @@ func (d *decoder) verbOf(v *value, at pos, path string, what string, verbs map[v
 	return nil, ""
 }
 
-func found0(order []verb) []string {
+func wordsOf(order []verb) []string {
 	words := make([]string, len(order))
 	for i := range order {
 		words[i] = string(order[i])

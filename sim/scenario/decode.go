@@ -203,18 +203,20 @@ func parseTime(s string) (time.Duration, error) {
 type span struct{ from, to time.Duration }
 
 func (o *object) span(name string, into *span) bool {
-	return read(o, name, into, func(s string) (span, error) {
-		a, b, two := strings.Cut(s, "..")
-		from, err := parseTime(strings.TrimSpace(a))
-		to := from
-		if two && err == nil {
-			to, err = parseTime(strings.TrimSpace(b))
-		}
-		if err != nil || to < from {
-			return span{}, fmt.Errorf("want a time from 0s to 24h, such as 300ms, or two, 10ms..50ms, not %s", quote(s))
-		}
-		return span{from, to}, nil
-	})
+	return read(o, name, into, parseSpan)
+}
+
+func parseSpan(s string) (span, error) {
+	a, b, two := strings.Cut(s, "..")
+	from, err := parseTime(strings.TrimSpace(a))
+	to := from
+	if two && err == nil {
+		to, err = parseTime(strings.TrimSpace(b))
+	}
+	if err != nil || to < from {
+		return span{}, fmt.Errorf("want a time from 0s to 24h, such as 300ms, or two, 10ms..50ms, not %s", quote(s))
+	}
+	return span{from, to}, nil
 }
 
 // share reads a probability: 5%, 0.05, true or false.
@@ -250,19 +252,21 @@ func parsePercent(s string) (float64, bool) {
 
 // size reads a number of bytes: 200, 200B, 64KiB, 1MiB.
 func (o *object) size(name string, into *int, most int) bool {
-	return read(o, name, into, func(s string) (int, error) {
-		digits, unit := strings.TrimSpace(strings.TrimSuffix(s, "B")), 1
-		if d, ok := strings.CutSuffix(digits, "Ki"); ok {
-			digits, unit = d, 1<<10
-		} else if d, ok := strings.CutSuffix(digits, "Mi"); ok {
-			digits, unit = d, 1<<20
-		}
-		n, err := strconv.Atoi(strings.TrimSpace(digits))
-		if err != nil || n < 0 || n > most/unit {
-			return 0, fmt.Errorf("want a size of at most %d bytes, such as 200B or 64KiB, not %s", most, quote(s))
-		}
-		return n * unit, nil
-	})
+	return read(o, name, into, func(s string) (int, error) { return parseSize(s, most) })
+}
+
+func parseSize(s string, most int) (int, error) {
+	digits, unit := strings.TrimSpace(strings.TrimSuffix(s, "B")), 1
+	if d, ok := strings.CutSuffix(digits, "Ki"); ok {
+		digits, unit = d, 1<<10
+	} else if d, ok := strings.CutSuffix(digits, "Mi"); ok {
+		digits, unit = d, 1<<20
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(digits))
+	if err != nil || n < 0 || n > most/unit {
+		return 0, fmt.Errorf("want a size of at most %d bytes, such as 200B or 64KiB, not %s", most, quote(s))
+	}
+	return n * unit, nil
 }
 
 // rate reads "100/s" or "6/min" as a number in a second.

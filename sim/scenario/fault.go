@@ -18,8 +18,10 @@ type fault struct {
 	way     way
 
 	// disturb
-	delay                    time.Duration
+	delay                    span
 	loss, duplicate, corrupt float64
+
+	failures int // kill
 }
 
 // way is which datagrams a partition loses, as seen from its nodes.
@@ -36,17 +38,19 @@ func (d *decoder) faultsOf(o *object, s *Scenario) {
 		if !d.named(name, at, path, "a fault") {
 			return
 		}
-		fo, w := d.verbOf(v, at, path, "the fault", faultVerbs, crash, partition, disturb, kill)
+		fo, w := d.verbOf(v, at, path, "the fault", faultVerbs, crash, partition, disturb, kill, rebind)
 		if fo == nil {
 			return
 		}
 		f := &fault{pos: at, name: name, verb: w}
 		fo.schedule(&f.schedule, s)
-		if fo.time("for", &f.length) && f.length == 0 {
-			fo.fail("for", "want a time above 0s")
-		}
-		if f.every > 0 && f.length == 0 {
-			fo.fail("every", "it begins again without having ended; for says how long it lasts")
+		if fo.sec.has("for") {
+			if fo.time("for", &f.length) && f.length == 0 {
+				fo.fail("for", "want a time above 0s")
+			}
+			if f.every > 0 && f.length == 0 {
+				fo.fail("every", "it begins again without having ended; for says how long it lasts")
+			}
 		}
 		f.who = fo.who(string(w), &s.nodes)
 		switch w {
@@ -54,6 +58,8 @@ func (d *decoder) faultsOf(o *object, s *Scenario) {
 			f.partition(fo, &s.nodes)
 		case disturb:
 			f.disturb(fo)
+		case kill:
+			fo.count("failures", &f.failures, 0, 1000)
 		}
 		s.faults = append(s.faults, f)
 	})
@@ -78,11 +84,11 @@ func (f *fault) partition(o *object, p *population) {
 }
 
 func (f *fault) disturb(o *object) {
-	o.time("delay", &f.delay)
+	o.span("delay", &f.delay)
 	o.share("loss", &f.loss)
 	o.share("duplicate", &f.duplicate)
 	o.share("corrupt", &f.corrupt)
-	if f.delay == 0 && f.loss == 0 && f.duplicate == 0 && f.corrupt == 0 {
+	if f.delay.to == 0 && f.loss == 0 && f.duplicate == 0 && f.corrupt == 0 {
 		o.add(o.v.pos, o.path, "it disturbs nothing; want delay, loss, duplicate or corrupt")
 	}
 }

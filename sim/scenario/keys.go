@@ -33,15 +33,18 @@ func when(verb key, more ...key) []key {
 	}, more...)
 }
 
-// hits are the keys that all faults have.
-func hits(verb key, more ...key) []key {
+// strikes are the keys that all faults have, lasts those of faults that last.
+func strikes(verb key, more ...key) []key {
 	return append([]key{
 		verb,
-		{"at", "TIME", "when it begins, since the beginning; 0s without it"},
-		{"every", "TIME", "begins again, so long after it last began; 5% are others each time"},
+		{"at", "TIME", "when it happens, since the beginning; 0s without it"},
+		{"every", "TIME", "happens again, so long after the last time; 5% are others each time"},
 		{"times", "NUMBER", "how often at most; without it until the end (once without every)"},
-		{"for", "TIME", "how long it lasts; without it to the end"},
 	}, more...)
+}
+
+func lasts(verb key, more ...key) []key {
+	return strikes(verb, append([]key{{"for", "TIME", "how long it lasts; without it to the end"}}, more...)...)
 }
 
 // asking are the keys of requests and loads.
@@ -67,6 +70,7 @@ var (
 		{"stop", "TIME", "when it ends; without it when nothing is left to happen (24h at the latest)"},
 		{"nodes", "GROUP: …", "the nodes, in groups that have names"},
 		{"link", "LINK", "the network between all of them"},
+		{"links", "NAME: LINK …", "… and where it is different"},
 		{"run", "NAME: ACTION …", "what the nodes do; the names are for expect"},
 		{"faults", "NAME: FAULT …", "what goes wrong"},
 		{"expect", "- EXPRESSION …", "what must be true in the end"},
@@ -78,6 +82,11 @@ var (
 		{"resources", "PATH: RESOURCE …", "what they serve"},
 		{"params", "PARAMS", "their transmission parameters"},
 		{"separate_after", "TIME", "how long a handler may take before the request is acknowledged; 100ms without it"},
+		{"receive_buffer", "SIZE", "what their sockets hold of what has arrived; without it any amount"},
+		{"receive_time", "TIME", "how long they are busy with a datagram; 0s without it"},
+		{"bandwidth", "SIZE/s", "what each of them can send; without it any amount"},
+		{"queue", "SIZE", "what waits for that, beyond which it is lost; 64KiB without it"},
+		{"mtu", "SIZE", "of IP packets that they can send; without it any"},
 	}}
 	resourceKeys = &section{"A RESOURCE", []key{
 		{"share", "SHARE", "so many of the group's nodes have it, at random; all without share and count"},
@@ -107,11 +116,20 @@ var (
 		{"processing_delay", "TIME", "ack_timeout without it"},
 	}}
 	linkKeys = &section{"A LINK", []key{
-		{"latency", "TIME or A..B", "how long a datagram is under way; 1ms without it"},
+		{"latency", "DELAY", "how long a datagram is under way; 1ms without it"},
+		{"in_order", "true, false", "whether none overtakes another, whatever latency says"},
 		{"loss", "SHARE", "of the datagrams are lost"},
+		{"bursts", "P,R,H,K", "they are lost in bursts (Gilbert–Elliott): good becomes bad with P, bad good with R; of the bad H survive (0 without it), of the good K (1)"},
 		{"duplicate", "SHARE", "of them arrive twice"},
+		{"corrupt", "SHARE", "of them have a bit flipped that no checksum notices"},
 		{"reorder", "SHARE", "of them are held up, so that others overtake them"},
 		{"reorder_by", "TIME", "… by so much at most; 100ms without it"},
+		{"bandwidth", "SIZE/s", "what one node can send to one other; without it any amount"},
+		{"queue", "SIZE", "what waits for that, beyond which it is lost; 64KiB without it"},
+		{"mtu", "SIZE", "of IP packets that pass; without it any"},
+		{"oversize", "WORD", "what becomes of longer ones: fragment, blackhole (lost), toobig (lost, and the sender is told); fragment without it"},
+		{"from", "WHO", "in links: the nodes that send; all without it"},
+		{"to", "WHO", "in links: the nodes that receive; all without it. What a link of links does not say is as in link"},
 	}}
 	discoverKeys = &section{"An ACTION: discover", when(
 		key{"discover", "QUERY", "a multicast GET /.well-known/core, with a filter such as rt=temperature; \"all\" is none"},
@@ -131,23 +149,27 @@ var (
 			key{"count", "NUMBER", "and how many requests each of them makes at most"},
 		)...,
 	)}
-	crashKeys = &section{"A FAULT: crash", hits(
+	crashKeys = &section{"A FAULT: crash", lasts(
 		key{"crash", "WHO", "these nodes lose all they know and are gone, until they start anew"},
 	)}
-	partitionKeys = &section{"A FAULT: partition", hits(
+	partitionKeys = &section{"A FAULT: partition", lasts(
 		key{"partition", "WHO", "nothing passes between these nodes and the others"},
 		key{"against", "WHO", "… or only between these and those"},
 		key{"way", "both, in, out", "which way nothing passes; both without it"},
 	)}
-	disturbKeys = &section{"A FAULT: disturb", hits(
+	disturbKeys = &section{"A FAULT: disturb", lasts(
 		key{"disturb", "WHO", "the links of these nodes get worse"},
-		key{"delay", "TIME", "so much later arrives everything"},
+		key{"delay", "TIME or A..B", "so much later arrives everything"},
 		key{"loss", "SHARE", "of the datagrams are lost"},
 		key{"duplicate", "SHARE", "of them arrive twice"},
-		key{"corrupt", "SHARE", "of them have a byte changed"},
+		key{"corrupt", "SHARE", "of them have a bit flipped that no checksum notices"},
 	)}
-	killKeys = &section{"A FAULT: kill", hits(
-		key{"kill", "WHO", "the sockets of these nodes die, and cannot be opened again for as long"},
+	killKeys = &section{"A FAULT: kill", strikes(
+		key{"kill", "WHO", "the sockets of these nodes die; they open them again"},
+		key{"failures", "NUMBER", "so many attempts to do so fail, each after a longer wait; 0 without it"},
+	)}
+	rebindKeys = &section{"A FAULT: rebind", strikes(
+		key{"rebind", "WHO", "others see these nodes with another port from now on, as behind a NAT that starts anew"},
 	)}
 )
 
@@ -155,6 +177,6 @@ var (
 func sections() []*section {
 	return []*section{
 		fileKeys, groupKeys, resourceKeys, paramKeys, linkKeys, discoverKeys, requestKeys, loadKeys,
-		crashKeys, partitionKeys, disturbKeys, killKeys,
+		crashKeys, partitionKeys, disturbKeys, killKeys, rebindKeys,
 	}
 }

@@ -23,6 +23,14 @@ type group struct {
 	resources     []*resource
 	params        protocol.Params
 	separateAfter time.Duration
+	iface         sim.Interface
+}
+
+// link is a part of the network that is different.
+type link struct {
+	name     string
+	from, to *selector // nil = all
+	sim.Link
 }
 
 // resource is what nodes of a group serve.
@@ -58,10 +66,17 @@ func (d *decoder) scenario(root *value, file string) *Scenario {
 	o.find("base") // of which there is nothing left to say
 	d.population(o, &s.nodes)
 	if v := o.find("link"); v != nil {
-		d.linkOf(d.object(v, "link", linkKeys), &s.link)
+		lo := d.object(v, "link", linkKeys)
+		for _, k := range []string{"from", "to"} {
+			if lo.find(k) != nil {
+				lo.fail(k, "link is for all nodes; what is different between some of them stands in links")
+			}
+		}
+		d.linkOf(lo, &s.link)
 	}
 	if len(s.nodes.groups) > 0 && len(d.errs) == 0 {
 		// What follows speaks of the nodes.
+		d.linksOf(o, s)
 		d.actionsOf(o, s)
 		d.faultsOf(o, s)
 		d.expectOf(o, s)
@@ -121,6 +136,9 @@ func (d *decoder) groupOf(name string, at pos, o *object) *group {
 		}
 	}
 	o.time("separate_after", &g.separateAfter)
+	o.size("receive_buffer", &g.iface.BufferBytes, 1<<30)
+	o.time("receive_time", &g.iface.Service)
+	o.through(&g.iface.Rate, &g.iface.MTU)
 	if v := o.find("params"); v != nil {
 		d.paramsOf(d.object(v, o.at("params"), paramKeys), &g.params)
 	}
@@ -248,17 +266,6 @@ func checkPath(path string) error {
 	}
 	_, err := codec.ParseURI("coap://h" + path)
 	return err
-}
-
-func (d *decoder) linkOf(o *object, l *sim.Link) {
-	var s span
-	if o.span("latency", &s) {
-		l.Latency, l.Jitter = s.from, s.to-s.from
-	}
-	o.share("loss", &l.Loss)
-	o.share("duplicate", &l.Duplicate)
-	o.share("reorder", &l.Reorder)
-	o.time("reorder_by", &l.ReorderBy)
 }
 
 func (d *decoder) expectOf(o *object, s *Scenario) {

@@ -91,6 +91,16 @@ func (p *population) group(i int) *group {
 	return p.groups[k-1]
 }
 
+// index returns the number of a node by its name, -1 if there is none.
+func (p *population) index(name string) int {
+	for _, g := range p.groups {
+		if i := g.pattern.index(name, g.count); i >= 0 {
+			return g.first + i
+		}
+	}
+	return -1
+}
+
 // clash returns the name that two groups give, "" if there is none.
 func (p *population) clash() (string, *group) {
 	for i, g := range p.groups {

@@ -88,7 +88,8 @@ func (r *run) report(seed uint64) *Report {
 		Nodes: r.s.nodes.total, VirtualMS: ms(r.w.Elapsed().Round(time.Microsecond)),
 		Actions: []ActionReport{}, Expectations: []Outcome{}, Violations: append([]string{}, r.broken...),
 	}
-	r.net.report(rep)
+	net := r.w.NetStats()
+	rep.Sent, rep.Deliveries, rep.Bytes, rep.Lost, rep.Duplicated = net.Sent, net.Delivered, net.DeliveredBytes, net.LostTotal(), net.Duplicated
 	if r.s.invariants && len(r.broken) == 0 {
 		rep.Violations = append(rep.Violations, r.violations()...)
 	}

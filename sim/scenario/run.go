@@ -67,8 +67,6 @@ type run struct {
 	stop    time.Duration
 	answers uint64
 	broken  []string // what made the run fail, besides expectations
-	askers  map[netip.AddrPort]string
-	net     counters
 }
 
 // place is a group in the World.
@@ -84,7 +82,7 @@ type place struct {
 // an expectation that does not hold, an invariant that is violated and a panic
 // are no errors. Errors are those of Options.Progress.
 func (s *Scenario) Run(seed uint64, o Options) (rep *Report, err error) {
-	r := &run{s: s, o: o, w: sim.New(seed), stop: s.stop, askers: map[netip.AddrPort]string{}}
+	r := &run{s: s, o: o, w: sim.New(seed), stop: s.stop}
 	if o.Until > 0 {
 		r.stop = o.Until
 	}
@@ -121,13 +119,17 @@ func (r *run) rand(purpose string) *rand.Rand { return r.w.Rand("scenario", purp
 
 // build makes the nodes, and arms what is to happen.
 func (r *run) build() error {
-	r.net.begin(r.w)
 	if err := r.w.Link("", "", r.s.link); err != nil {
 		return fmt.Errorf("scenario: link: %w", err)
 	}
 	for _, g := range r.s.nodes.groups {
 		if err := r.settle(g); err != nil {
 			return fmt.Errorf("scenario: nodes.%s: %w", g.name, err)
+		}
+	}
+	for _, l := range r.s.links {
+		if err := r.connect(l); err != nil {
+			return fmt.Errorf("scenario: links.%s: %w", l.name, err)
 		}
 	}
 	for _, a := range r.s.actions {
@@ -150,6 +152,15 @@ func (r *run) settle(g *group) error {
 		p.has = append(p.has, r.lotOf(g, res))
 	}
 	r.places = append(r.places, p)
+	if g.iface != (sim.Interface{}) {
+		of, err := r.set("group/"+g.name, members{[]interval{{g.first, g.first + g.count}}, g.count}, false)
+		if err == nil {
+			err = r.w.Interface(of, g.iface)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	cfg := actors.Config{Params: g.params, SeparateAfter: g.separateAfter}
 	shared := p.shared()
 	setup := func(i int, n *actors.Node) error { return r.furnish(p, shared, i, n) }
@@ -168,6 +179,22 @@ func (r *run) settle(g *group) error {
 		p.addr = p.population.Addr(0)
 	}
 	return err
+}
+
+// connect makes the links between some nodes different.
+func (r *run) connect(l *link) error {
+	var patterns [2]string
+	for i, s := range [2]*selector{l.from, l.to} {
+		if s == nil {
+			continue
+		}
+		name := fmt.Sprintf("links/%s/%d", l.name, i)
+		var err error
+		if patterns[i], err = r.set(name, r.chosen(s, name, 0), false); err != nil {
+			return err
+		}
+	}
+	return r.w.Link(patterns[0], patterns[1], l.Link)
 }
 
 // placeOf returns the group of a node, and which of its nodes it is.
@@ -230,7 +257,7 @@ func (r *run) play() error {
 		slice = 10 * time.Millisecond
 	}
 	for !r.pass(slice) {
-		p := Progress{Elapsed: r.w.Elapsed(), Stop: r.stop, Deliveries: r.net.deliveries(), Answers: r.answers}
+		p := Progress{Elapsed: r.w.Elapsed(), Stop: r.stop, Deliveries: r.w.NetStats().Delivered, Answers: r.answers}
 		var err error
 		if slice, err = r.o.Progress(p); err != nil {
 			return err

@@ -22,6 +22,7 @@ type Scenario struct {
 
 	nodes      population
 	link       sim.Link
+	links      []*link
 	actions    []*action
 	faults     []*fault
 	expect     []*expectation
