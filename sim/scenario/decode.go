@@ -48,15 +48,6 @@ func (d *decoder) object(v *value, path string, sec *section) *object {
 	return o
 }
 
-func (s *section) has(name string) bool {
-	for i := range s.keys {
-		if s.keys[i].name == name {
-			return true
-		}
-	}
-	return false
-}
-
 func (d *decoder) isMapping(v *value, path string) bool {
 	if v.kind == mapping || v.kind == empty {
 		return true

@@ -12,55 +12,38 @@ type key struct {
 type section struct {
 	title string
 	keys  []key
+	// more are the keys that it has in common with others.
+	more []*section
 }
 
+// names returns all its keys.
 func (s *section) names() []string {
-	names := make([]string, len(s.keys))
+	var names []string
 	for i := range s.keys {
-		names[i] = s.keys[i].name
+		names = append(names, s.keys[i].name)
+	}
+	for _, m := range s.more {
+		names = append(names, m.names()...)
 	}
 	return names
 }
 
-// when are the keys that all actions have.
-func when(verb key, more ...key) []key {
-	return append([]key{
-		verb,
-		{"at", "TIME", "when it happens, since the beginning; 0s without it"},
-		{"every", "TIME", "happens again, so long after the last time"},
-		{"times", "NUMBER", "how often at most; without it until the end (once without every)"},
-		{"from", "WHO", "the nodes that do it"},
-	}, more...)
-}
-
-// strikes are the keys that all faults have, lasts those of faults that last.
-func strikes(verb key, more ...key) []key {
-	return append([]key{
-		verb,
-		{"at", "TIME", "when it happens, since the beginning; 0s without it"},
-		{"every", "TIME", "happens again, so long after the last time; 5% are others each time"},
-		{"times", "NUMBER", "how often at most; without it until the end (once without every)"},
-	}, more...)
-}
-
-func lasts(verb key, more ...key) []key {
-	return strikes(verb, append([]key{{"for", "TIME", "how long it lasts; without it to the end"}}, more...)...)
-}
-
-// asking are the keys of requests and loads.
-func asking(more ...key) []key {
-	return append([]key{
-		{"to", "WHO", "the nodes that are asked"},
-		{"payload", "TEXT", "what the requests carry"},
-		{"size", "SIZE", "… or so many bytes of anything"},
-		{"non", "SHARE", "of the requests are NON (true = all); the others are CON"},
-		{"cancel", "SHARE", "of the requests are given up after a second"},
-		{"timeout", "TIME", "how long to wait for an answer; without it as RFC 7252 says"},
-	}, more...)
+func (s *section) has(name string) bool {
+	for i := range s.keys {
+		if s.keys[i].name == name {
+			return true
+		}
+	}
+	for _, m := range s.more {
+		if m.has(name) {
+			return true
+		}
+	}
+	return false
 }
 
 var (
-	fileKeys = &section{"A scenario", []key{
+	fileKeys = &section{title: "A scenario", keys: []key{
 		{"version", "1", "the version of this format; must be there"},
 		{"name", "TEXT", "what it is called; the file's name without it"},
 		{"about", "TEXT", "what it is for"},
@@ -76,7 +59,7 @@ var (
 		{"expect", "- EXPRESSION …", "what must be true in the end"},
 		{"invariants", "true, false", "whether what must always hold is checked; true without it"},
 	}}
-	groupKeys = &section{"A GROUP of nodes", []key{
+	groupKeys = &section{title: "A GROUP of nodes", keys: []key{
 		{"count", "NUMBER", "how many; 1 without it"},
 		{"host", "PATTERN", `their names: "s{i}" or "s[0-99]", which gives the count too; without it GROUP, or GROUP0, GROUP1, … if they are several`},
 		{"resources", "PATH: RESOURCE …", "what they serve"},
@@ -88,7 +71,7 @@ var (
 		{"queue", "SIZE", "what waits for that, beyond which it is lost; 64KiB without it"},
 		{"mtu", "SIZE", "of IP packets that they can send; without it any"},
 	}}
-	resourceKeys = &section{"A RESOURCE", []key{
+	resourceKeys = &section{title: "A RESOURCE", keys: []key{
 		{"share", "SHARE", "so many of the group's nodes have it, at random; all without share and count"},
 		{"count", "NUMBER", "exactly so many of them have it, at random"},
 		{"text", "TEXT", "what it answers; \"hello\" without it"},
@@ -105,7 +88,7 @@ var (
 		{"observable", "true, false", "says there that it can be observed"},
 		{"hidden", "true, false", "is not listed there"},
 	}}
-	paramKeys = &section{"PARAMS, the transmission parameters of RFC 7252 §4.8", []key{
+	paramKeys = &section{title: "PARAMS, the transmission parameters of RFC 7252 §4.8", keys: []key{
 		{"ack_timeout", "TIME", "2s without it"},
 		{"ack_random_factor", "NUMBER", "1.5 without it"},
 		{"max_retransmit", "NUMBER", "4 without it"},
@@ -115,7 +98,7 @@ var (
 		{"max_latency", "TIME", "100s without it"},
 		{"processing_delay", "TIME", "ack_timeout without it"},
 	}}
-	linkKeys = &section{"A LINK", []key{
+	linkKeys = &section{title: "A LINK", keys: []key{
 		{"latency", "DELAY", "how long a datagram is under way; 1ms without it"},
 		{"in_order", "true, false", "whether none overtakes another, whatever latency says"},
 		{"loss", "SHARE", "of the datagrams are lost"},
@@ -131,52 +114,69 @@ var (
 		{"from", "WHO", "in links: the nodes that send; all without it"},
 		{"to", "WHO", "in links: the nodes that receive; all without it. What a link of links does not say is as in link"},
 	}}
-	discoverKeys = &section{"An ACTION: discover", when(
-		key{"discover", "QUERY", "a multicast GET /.well-known/core, with a filter such as rt=temperature; \"all\" is none"},
-		key{"group", "ADDRESS", "who is asked; 224.0.1.187, All CoAP Nodes, without it"},
-		key{"wait", "TIME", "how long answers count; 10s without it"},
-	)}
-	requestKeys = &section{"An ACTION: request", when(
-		key{"request", "METHOD PATH", "every node of from asks every node of to; or a list of several"},
-		asking()...,
-	)}
-	loadKeys = &section{"An ACTION: load", when(
-		key{"load", "METHOD PATH", "the nodes of from ask nodes of to at random, again and again; of a list one at random"},
-		asking(
-			key{"rate", "NUMBER/s", "each node of from asks so often, answered or not"},
-			key{"outstanding", "NUMBER", "or each has so many requests open at a time; 1 without either"},
-			key{"for", "TIME", "how long"},
-			key{"count", "NUMBER", "and how many requests each of them makes at most"},
-		)...,
-	)}
-	crashKeys = &section{"A FAULT: crash", lasts(
-		key{"crash", "WHO", "these nodes lose all they know and are gone, until they start anew"},
-	)}
-	partitionKeys = &section{"A FAULT: partition", lasts(
-		key{"partition", "WHO", "nothing passes between these nodes and the others"},
-		key{"against", "WHO", "… or only between these and those"},
-		key{"way", "both, in, out", "which way nothing passes; both without it"},
-	)}
-	disturbKeys = &section{"A FAULT: disturb", lasts(
-		key{"disturb", "WHO", "the links of these nodes get worse"},
-		key{"delay", "TIME or A..B", "so much later arrives everything"},
-		key{"loss", "SHARE", "of the datagrams are lost"},
-		key{"duplicate", "SHARE", "of them arrive twice"},
-		key{"corrupt", "SHARE", "of them have a bit flipped that no checksum notices"},
-	)}
-	killKeys = &section{"A FAULT: kill", strikes(
-		key{"kill", "WHO", "the sockets of these nodes die; they open them again"},
-		key{"failures", "NUMBER", "so many attempts to do so fail, each after a longer wait; 0 without it"},
-	)}
-	rebindKeys = &section{"A FAULT: rebind", strikes(
-		key{"rebind", "WHO", "others see these nodes with another port from now on, as behind a NAT that starts anew"},
-	)}
+	timeKeys = &section{title: "Every ACTION and every FAULT", keys: []key{
+		{"at", "TIME", "when it happens, since the beginning; 0s without it"},
+		{"every", "TIME", "happens again, so long after the last time; 5% are others each time"},
+		{"times", "NUMBER", "how often at most; without it until the end (once without every)"},
+	}}
+	actionKeys = &section{title: "Every ACTION", keys: []key{
+		{"from", "WHO", "the nodes that do it"},
+	}}
+	askKeys = &section{title: "The ACTIONS request and load", keys: []key{
+		{"to", "WHO", "the nodes that are asked"},
+		{"payload", "TEXT", "what the requests carry"},
+		{"size", "SIZE", "… or so many bytes of anything"},
+		{"non", "SHARE", "of the requests are NON (true = all); the others are CON"},
+		{"cancel", "SHARE", "of the requests are given up after a second"},
+		{"timeout", "TIME", "how long to wait for an answer; without it as RFC 7252 says"},
+	}}
+	discoverKeys = &section{title: "An ACTION: discover", keys: []key{
+		{"discover", "QUERY", "a multicast GET /.well-known/core, with a filter such as rt=temperature; \"all\" is none"},
+		{"group", "ADDRESS", "who is asked; 224.0.1.187, All CoAP Nodes, without it"},
+		{"wait", "TIME", "how long answers count; 10s without it"},
+	}, more: []*section{timeKeys, actionKeys}}
+	requestKeys = &section{title: "An ACTION: request", keys: []key{
+		{"request", "METHOD PATH", "every node of from asks every node of to; or a list of several"},
+	}, more: []*section{timeKeys, actionKeys, askKeys}}
+	loadKeys = &section{title: "An ACTION: load", keys: []key{
+		{"load", "METHOD PATH", "the nodes of from ask nodes of to at random, again and again; of a list one at random"},
+		{"rate", "NUMBER/s", "each node of from asks so often, answered or not"},
+		{"outstanding", "NUMBER", "or each has so many requests open at a time; 1 without either"},
+		{"for", "TIME", "how long"},
+		{"count", "NUMBER", "and how many requests each of them makes at most"},
+	}, more: []*section{timeKeys, actionKeys, askKeys}}
+	lastKeys = &section{title: "The FAULTS crash, partition and disturb", keys: []key{
+		{"for", "TIME", "how long it lasts; without it to the end"},
+	}}
+	crashKeys = &section{title: "A FAULT: crash", keys: []key{
+		{"crash", "WHO", "these nodes lose all they know and are gone, until they start anew"},
+	}, more: []*section{timeKeys, lastKeys}}
+	partitionKeys = &section{title: "A FAULT: partition", keys: []key{
+		{"partition", "WHO", "nothing passes between these nodes and the others"},
+		{"against", "WHO", "… or only between these and those"},
+		{"way", "both, in, out", "which way nothing passes; both without it"},
+	}, more: []*section{timeKeys, lastKeys}}
+	disturbKeys = &section{title: "A FAULT: disturb", keys: []key{
+		{"disturb", "WHO", "the links of these nodes get worse"},
+		{"delay", "TIME or A..B", "so much later arrives everything"},
+		{"loss", "SHARE", "of the datagrams are lost"},
+		{"duplicate", "SHARE", "of them arrive twice"},
+		{"corrupt", "SHARE", "of them have a bit flipped that no checksum notices"},
+	}, more: []*section{timeKeys, lastKeys}}
+	killKeys = &section{title: "A FAULT: kill", keys: []key{
+		{"kill", "WHO", "the sockets of these nodes die; they open them again"},
+		{"failures", "NUMBER", "so many attempts to do so fail, each after a longer wait; 0 without it"},
+	}, more: []*section{timeKeys}}
+	rebindKeys = &section{title: "A FAULT: rebind", keys: []key{
+		{"rebind", "WHO", "others see these nodes with another port from now on, as behind a NAT that starts anew"},
+	}, more: []*section{timeKeys}}
 )
 
 // sections are all tables, in the order in which Help shows them.
 func sections() []*section {
 	return []*section{
-		fileKeys, groupKeys, resourceKeys, paramKeys, linkKeys, discoverKeys, requestKeys, loadKeys,
-		crashKeys, partitionKeys, disturbKeys, killKeys, rebindKeys,
+		fileKeys, groupKeys, resourceKeys, paramKeys, linkKeys,
+		timeKeys, actionKeys, discoverKeys, askKeys, requestKeys, loadKeys,
+		lastKeys, crashKeys, partitionKeys, disturbKeys, killKeys, rebindKeys,
 	}
 }

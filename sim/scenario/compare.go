@@ -1,0 +1,162 @@
+package scenario
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/coap2/coap2/sim"
+)
+
+// Difference is the first event in which two runs with the same seed differ.
+type Difference struct {
+	// Event counts the events of the trace, from 1.
+	Event uint64
+	// First and Second are what happened in the two runs, as in the trace; "" =
+	// nothing did any more.
+	First, Second string
+}
+
+// Error implements error: it says what differs.
+func (d *Difference) Error() string {
+	say := func(s string) string {
+		if s == "" {
+			return "(the end)"
+		}
+		return s
+	}
+	text := fmt.Sprintf("scenario: two runs with the same seed differ, first in event %d: %s | %s", d.Event, say(d.First), say(d.Second))
+	if d.First == d.Second {
+		text += " (the same in words, but not in its bytes)"
+	}
+	return text
+}
+
+// Compare runs a scenario twice with the same seed and returns the Report of the
+// first run. If the second is not the same, the error is a *Difference. The
+// trace of the first run is kept meanwhile in spool, which must be empty.
+func (s *Scenario) Compare(seed uint64, o Options, spool io.ReadWriteSeeker) (*Report, error) {
+	buffered := bufio.NewWriterSize(spool, 1<<16)
+	first := &recorder{out: buffered, also: o.Trace}
+	rep, err := s.Run(seed, first.options(o))
+	if err == nil {
+		err = errors.Join(first.err, buffered.Flush())
+	}
+	if err == nil {
+		_, err = spool.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return nil, err
+	}
+	second := &comparer{in: bufio.NewReaderSize(spool, 1<<16)}
+	o.Trace, o.Event, o.End = nil, nil, nil
+	again, err := s.Run(seed, second.options(o))
+	if err != nil {
+		return nil, err
+	}
+	if second.err != nil {
+		return nil, second.err
+	}
+	if second.found == nil {
+		// The first may have gone on.
+		if line, _, err := second.next(); err == nil {
+			second.found = &Difference{Event: second.n + 1, First: line}
+		}
+	}
+	if second.found == nil && again.TraceHash != rep.TraceHash {
+		second.found = &Difference{Event: second.n}
+	}
+	if second.found != nil {
+		return rep, second.found
+	}
+	return rep, nil
+}
+
+// recorder keeps the lines of a trace, each with the hash of all up to it.
+type recorder struct {
+	w    *sim.World
+	out  *bufio.Writer
+	also io.Writer
+	err  error
+}
+
+func (t *recorder) options(o Options) Options {
+	begin := o.Begin
+	o.Begin = func(w *sim.World) {
+		t.w = w
+		if begin != nil {
+			begin(w)
+		}
+	}
+	o.Trace = t
+	return o
+}
+
+// Write implements io.Writer: it is called with one line.
+func (t *recorder) Write(line []byte) (int, error) {
+	var head [12]byte
+	binary.BigEndian.PutUint64(head[:], t.w.Hash())
+	binary.BigEndian.PutUint32(head[8:], uint32(len(line)))
+	if t.err == nil {
+		if _, t.err = t.out.Write(head[:]); t.err == nil {
+			_, t.err = t.out.Write(line)
+		}
+	}
+	if t.also != nil {
+		return t.also.Write(line)
+	}
+	return len(line), nil
+}
+
+// comparer compares the lines of a trace with those of a recorder.
+type comparer struct {
+	w     *sim.World
+	in    *bufio.Reader
+	n     uint64
+	found *Difference
+	err   error
+}
+
+func (t *comparer) options(o Options) Options {
+	begin := o.Begin
+	o.Begin = func(w *sim.World) {
+		t.w = w
+		if begin != nil {
+			begin(w)
+		}
+	}
+	o.Trace = t
+	return o
+}
+
+// next returns the next recorded line and its hash; io.EOF after the last.
+func (t *comparer) next() (line string, hash uint64, err error) {
+	var head [12]byte
+	if _, err = io.ReadFull(t.in, head[:]); err != nil {
+		return "", 0, err
+	}
+	b := make([]byte, binary.BigEndian.Uint32(head[8:]))
+	_, err = io.ReadFull(t.in, b)
+	return strings.TrimSpace(string(b)), binary.BigEndian.Uint64(head[:]), err
+}
+
+// Write implements io.Writer: it is called with one line.
+func (t *comparer) Write(line []byte) (int, error) {
+	if t.found != nil || t.err != nil {
+		return len(line), nil
+	}
+	t.n++
+	recorded, hash, err := t.next()
+	switch {
+	case errors.Is(err, io.EOF):
+		t.found = &Difference{Event: t.n, Second: strings.TrimSpace(string(line))}
+	case err != nil:
+		t.err = err
+	case hash != t.w.Hash():
+		t.found = &Difference{Event: t.n, First: recorded, Second: strings.TrimSpace(string(line))}
+	}
+	return len(line), nil
+}
