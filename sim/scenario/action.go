@@ -101,6 +101,7 @@ func (d *decoder) verbOf(v *value, at pos, path string, what string, verbs map[v
 		o := d.object(v, path, verbs[w])
 		if o.find(found[0]) == nil {
 			d.add(at, o.at(found[0]), "the value is missing")
+			return nil, ""
 		}
 		return o, w
 	case 0:

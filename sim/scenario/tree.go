@@ -248,6 +248,12 @@ func change(root *value, assignment string) (*value, error) {
 	v := &value{pos: pos{file: file}, kind: empty}
 	if strings.TrimSpace(text) != "" {
 		if v, err = parseTree(file, []byte(text)); err != nil {
+			var errs Errors
+			if errors.As(err, &errs) {
+				for _, e := range errs {
+					e.Line = 0
+				}
+			}
 			return nil, err
 		}
 		v.forgetLines()
