@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/coap2/coap2/cmd/internal/cli"
 	"github.com/coap2/coap2/sim"
+	"github.com/coap2/coap2/sim/pcap"
 	"github.com/coap2/coap2/sim/scenario"
 )
 
@@ -193,6 +193,8 @@ type outputs struct {
 	jsonl  *stream
 	pcapng *stream
 	log    *eventLog
+	packet *pcap.Writer // into pcapng
+	begun  bool
 }
 
 // stream is a file that is there in full in the end, or not at all.
@@ -219,7 +221,10 @@ func (a *app) openOutputs(f *oneFlags) (o *outputs, err error) {
 		o.log = &eventLog{out: o.jsonl.buf}
 	}
 	if f.pcapng != "" {
-		if o.pcapng, err = a.openStream("--pcapng", f.pcapng); err != nil {
+		if o.pcapng, err = a.openStream("--pcapng", f.pcapng); err == nil {
+			o.packet, err = pcap.New(o.pcapng.buf, pcap.Config{})
+		}
+		if err != nil {
 			o.discard()
 			return nil, err
 		}
@@ -246,12 +251,16 @@ func (o *outputs) discard() {
 // begin has the World write into the files. Where a scenario is run twice, that
 // is the first run.
 func (o *outputs) begin(w *sim.World) {
-	if o.log != nil && o.log.w == nil {
+	if o.begun {
+		return
+	}
+	o.begun = true
+	if o.log != nil {
 		o.log.w = w
 		w.Watch(o.log.transit)
 	}
-	if o.pcapng != nil {
-		capture(w, o.pcapng.buf)
+	if o.packet != nil {
+		w.Watch(o.packet.Record)
 	}
 }
 
@@ -263,6 +272,11 @@ func (o *outputs) event(e scenario.Event) {
 
 // commit puts the files in their places.
 func (o *outputs) commit() error {
+	if o.packet != nil {
+		if err := o.packet.Flush(); err != nil {
+			return fmt.Errorf("%s: %w", o.pcapng.flag, err)
+		}
+	}
 	for _, s := range o.streams() {
 		err := s.buf.Flush()
 		if err == nil {
@@ -277,9 +291,6 @@ func (o *outputs) commit() error {
 	}
 	return nil
 }
-
-// capture writes the datagrams of a World to a file.
-func capture(_ *sim.World, _ io.Writer) {}
 
 // watch keeps an eye on a run: it holds it back, ends it, and says how it goes.
 type watch struct {

@@ -9,7 +9,10 @@ import (
 )
 
 // decoder makes the parts of a Scenario of values, and collects what is wrong.
-type decoder struct{ problems }
+type decoder struct {
+	problems
+	asked map[*key]bool // keys that were read; nil = nobody wants to know
+}
 
 // object is a mapping that is being read.
 type object struct {
@@ -36,7 +39,7 @@ func (d *decoder) object(v *value, path string, sec *section) *object {
 	}
 	names := sec.names()
 	for _, e := range v.entries {
-		if sec.has(e.name) {
+		if sec.key(e.name) != nil {
 			continue
 		}
 		if near := nearest(e.name, names); near != "" {
@@ -73,8 +76,12 @@ func quote(s string) string {
 
 // find returns what a key has, nil if it is not there or empty.
 func (o *object) find(name string) *value {
-	if !o.sec.has(name) {
+	k := o.sec.key(name)
+	if k == nil {
 		panic("scenario: the table " + o.sec.title + " lacks " + name)
+	}
+	if o.asked != nil {
+		o.asked[k] = true
 	}
 	if v := o.v.get(name); v != nil && v.kind != empty {
 		return v

@@ -44,7 +44,7 @@ func (d *decoder) faultsOf(o *object, s *Scenario) {
 		}
 		f := &fault{pos: at, name: name, verb: w}
 		fo.schedule(&f.schedule, s)
-		if fo.sec.has("for") {
+		if fo.sec.key("for") != nil {
 			if fo.time("for", &f.length) && f.length == 0 {
 				fo.fail("for", "want a time above 0s")
 			}

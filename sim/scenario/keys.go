@@ -28,18 +28,19 @@ func (s *section) names() []string {
 	return names
 }
 
-func (s *section) has(name string) bool {
+// key returns a key by its name, nil if it is not there.
+func (s *section) key(name string) *key {
 	for i := range s.keys {
 		if s.keys[i].name == name {
-			return true
+			return &s.keys[i]
 		}
 	}
 	for _, m := range s.more {
-		if m.has(name) {
-			return true
+		if k := m.key(name); k != nil {
+			return k
 		}
 	}
-	return false
+	return nil
 }
 
 var (

@@ -29,6 +29,10 @@ func Load(name string, changes ...string) (*Scenario, error) {
 // Parse checks the text of a scenario, as Load does. The file is for errors, and
 // a base is searched beside it.
 func Parse(file string, text []byte, changes ...string) (*Scenario, error) {
+	return parse(&decoder{}, file, text, changes)
+}
+
+func parse(d *decoder, file string, text []byte, changes []string) (*Scenario, error) {
 	root, err := tree(file, text, []string{filepath.Clean(file)})
 	if err != nil {
 		return nil, err
@@ -39,7 +43,6 @@ func Parse(file string, text []byte, changes ...string) (*Scenario, error) {
 		}
 	}
 	root.prune()
-	d := &decoder{}
 	s := d.scenario(root, file)
 	if err := d.err(); err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/netip"
+	"runtime/debug"
 	"time"
 
 	"github.com/coap2/coap2/actors"
@@ -272,7 +273,7 @@ func (r *run) play() error {
 func (r *run) pass(slice time.Duration) (ended bool) {
 	defer func() {
 		if p := recover(); p != nil {
-			r.broken = append(r.broken, fmt.Sprintf("panic: %v", p))
+			r.broken = append(r.broken, fmt.Sprintf("panic: %v\n\n%s", p, debug.Stack()))
 			ended = true
 		}
 	}()

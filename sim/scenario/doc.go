@@ -1,0 +1,258 @@
+// Package scenario runs simulations that are written down in YAML: which nodes
+// there are, what the network between them is like, what they do, what goes
+// wrong, and what must be true in the end.
+//
+//	version: 1
+//	nodes:
+//	  client:                        # one node
+//	  s:
+//	    count: 100                   # s0 to s99
+//	    resources:
+//	      /temp: {text: "21.5"}
+//	link: {latency: 10ms..50ms, loss: 5%}
+//	run:
+//	  ask:                           # a name, for expect
+//	    at: 1s
+//	    request: GET /temp
+//	    from: client
+//	    to: s[0-9]
+//	faults:
+//	  split: {at: 2s, for: 10s, partition: 5% of s}
+//	expect:
+//	  - ask.answered >= 90%
+//
+// Load reads and checks a file, or one of the scenarios that are shipped (package
+// scenarios); Run runs it in a World of its own and reports; Compare runs it
+// twice and finds the first event that differs.
+//
+//	s, err := scenario.Load("chaos", "nodes.n.count=50")
+//	…
+//	report, err := s.Run(17, scenario.Options{})
+//
+// Everything follows from the seed: which nodes 5% are, what is lost, how long a
+// handler takes. One more action, fault or node changes nothing for the others,
+// but what it does to them.
+//
+// Keys are strict: what is not in the reference below is an error, and errors
+// name file and line. A file can change another:
+//
+//	version: 1
+//	base: discovery-1000             # or the name of a file, from here
+//	nodes:
+//	  s: {count: 50}                 # mappings are merged
+//	run:
+//	  thermometers: ~                # taken away
+//	expect:                          # all else is replaced
+//	  - everything.coverage == 100%
+//
+// # Reference
+//
+//	A scenario
+//	  version           1                 the version of this format; must be there
+//	  name              TEXT              what it is called; the file's name without it
+//	  about             TEXT              what it is for
+//	  base              FILE              another file, or a shipped scenario, that this one changes:
+//	                                      mappings are merged, all else is replaced, KEY: ~ takes away
+//	  seed              NUMBER            what all chance follows from; 1 without it
+//	  seeds             A..B              the seeds of a sweep; 1..100 without it
+//	  stop              TIME              when it ends; without it when nothing is left to happen (24h
+//	                                      at the latest)
+//	  nodes             GROUP: …          the nodes, in groups that have names
+//	  link              LINK              the network between all of them
+//	  links             NAME: LINK …      … and where it is different
+//	  run               NAME: ACTION …    what the nodes do; the names are for expect
+//	  faults            NAME: FAULT …     what goes wrong
+//	  expect            - EXPRESSION …    what must be true in the end
+//	  invariants        true, false       whether what must always hold is checked; true without it
+//
+//	A GROUP of nodes
+//	  count             NUMBER            how many; 1 without it
+//	  host              PATTERN           their names: "s{i}" or "s[0-99]", which gives the count too;
+//	                                      without it GROUP, or GROUP0, GROUP1, … if they are several
+//	  resources         PATH: RESOURCE …  what they serve
+//	  params            PARAMS            their transmission parameters
+//	  separate_after    TIME              how long a handler may take before the request is
+//	                                      acknowledged; 100ms without it
+//	  receive_buffer    SIZE              what their sockets hold of what has arrived; without it any
+//	                                      amount
+//	  receive_time      TIME              how long they are busy with a datagram; 0s without it
+//	  bandwidth         SIZE/s            what each of them can send; without it any amount
+//	  queue             SIZE              what waits for that, beyond which it is lost; 64KiB without it
+//	  mtu               SIZE              of IP packets that they can send; without it any
+//
+//	A RESOURCE
+//	  share             SHARE             so many of the group's nodes have it, at random; all without
+//	                                      share and count
+//	  count             NUMBER            exactly so many of them have it, at random
+//	  text              TEXT              what it answers; "hello" without it
+//	  size              SIZE              … or so many bytes of anything
+//	  methods           METHOD, …         what it can be asked; all of GET POST PUT DELETE FETCH PATCH
+//	                                      iPATCH without it
+//	  delay             TIME or A..B      how long its handler takes
+//	  fail              SHARE             of the requests fail: 5.00
+//	  panic             SHARE             of the requests make the handler panic: 5.00, and the resource
+//	                                      starts anew
+//	  separate          true, false       answers separately, after an acknowledgement
+//	  inline            true, false       runs on the node's goroutine; then without delay
+//	  concurrency       NUMBER            how many handlers run at a time; 64 without it
+//	  backlog           NUMBER            how many requests wait for one; 256 without it, beyond it 5.03
+//	  attributes        NAME: TEXT …      what is said of it in /.well-known/core, such as rt:
+//	                                      temperature
+//	  observable        true, false       says there that it can be observed
+//	  hidden            true, false       is not listed there
+//
+//	PARAMS, the transmission parameters of RFC 7252 §4.8
+//	  ack_timeout       TIME              2s without it
+//	  ack_random_factor NUMBER            1.5 without it
+//	  max_retransmit    NUMBER            4 without it
+//	  nstart            NUMBER            1 without it
+//	  leisure           TIME              over which the answers to a group are spread; 5s without it
+//	  probing_rate      NUMBER            in bytes a second; 1 without it
+//	  max_latency       TIME              100s without it
+//	  processing_delay  TIME              ack_timeout without it
+//
+//	A LINK
+//	  latency           DELAY             how long a datagram is under way; 1ms without it
+//	  in_order          true, false       whether none overtakes another, whatever latency says
+//	  loss              SHARE             of the datagrams are lost
+//	  bursts            P,R,H,K           they are lost in bursts (Gilbert–Elliott): good becomes bad
+//	                                      with P, bad good with R; of the bad H survive (0 without it),
+//	                                      of the good K (1)
+//	  duplicate         SHARE             of them arrive twice
+//	  corrupt           SHARE             of them have a bit flipped that no checksum notices
+//	  reorder           SHARE             of them are held up, so that others overtake them
+//	  reorder_by        TIME              … by so much at most; 100ms without it
+//	  bandwidth         SIZE/s            what one node can send to one other; without it any amount
+//	  queue             SIZE              what waits for that, beyond which it is lost; 64KiB without it
+//	  mtu               SIZE              of IP packets that pass; without it any
+//	  oversize          WORD              what becomes of longer ones: fragment, blackhole (lost),
+//	                                      toobig (lost, and the sender is told); fragment without it
+//	  from              WHO               in links: the nodes that send; all without it
+//	  to                WHO               in links: the nodes that receive; all without it. What a link
+//	                                      of links does not say is as in link
+//
+//	Every ACTION and every FAULT
+//	  at                TIME              when it happens, since the beginning; 0s without it
+//	  every             TIME              happens again, so long after the last time; 5% are others each
+//	                                      time
+//	  times             NUMBER            how often at most; without it until the end (once without
+//	                                      every)
+//
+//	Every ACTION
+//	  from              WHO               the nodes that do it
+//
+//	An ACTION: discover
+//	  discover          QUERY             a multicast GET /.well-known/core, with a filter such as
+//	                                      rt=temperature; "all" is none
+//	  group             ADDRESS           who is asked; 224.0.1.187, All CoAP Nodes, without it
+//	  wait              TIME              how long answers count; 10s without it
+//
+//	The ACTIONS request and load
+//	  to                WHO               the nodes that are asked
+//	  payload           TEXT              what the requests carry
+//	  size              SIZE              … or so many bytes of anything
+//	  non               SHARE             of the requests are NON (true = all); the others are CON
+//	  cancel            SHARE             of the requests are given up after a second
+//	  timeout           TIME              how long to wait for an answer; without it as RFC 7252 says
+//
+//	An ACTION: request
+//	  request           METHOD PATH       every node of from asks every node of to; or a list of several
+//
+//	An ACTION: load
+//	  load              METHOD PATH       the nodes of from ask nodes of to at random, again and again;
+//	                                      of a list one at random
+//	  rate              NUMBER/s          each node of from asks so often, answered or not
+//	  outstanding       NUMBER            or each has so many requests open at a time; 1 without either
+//	  for               TIME              how long
+//	  count             NUMBER            and how many requests each of them makes at most
+//
+//	The FAULTS crash, partition and disturb
+//	  for               TIME              how long it lasts; without it to the end
+//
+//	A FAULT: crash
+//	  crash             WHO               these nodes lose all they know and are gone, until they start
+//	                                      anew
+//
+//	A FAULT: partition
+//	  partition         WHO               nothing passes between these nodes and the others
+//	  against           WHO               … or only between these and those
+//	  way               both, in, out     which way nothing passes; both without it
+//
+//	A FAULT: disturb
+//	  disturb           WHO               the links of these nodes get worse
+//	  delay             TIME or A..B      so much later arrives everything
+//	  loss              SHARE             of the datagrams are lost
+//	  duplicate         SHARE             of them arrive twice
+//	  corrupt           SHARE             of them have a bit flipped that no checksum notices
+//
+//	A FAULT: kill
+//	  kill              WHO               the sockets of these nodes die; they open them again
+//	  failures          NUMBER            so many attempts to do so fail, each after a longer wait; 0
+//	                                      without it
+//
+//	A FAULT: rebind
+//	  rebind            WHO               others see these nodes with another port from now on, as
+//	                                      behind a NAT that starts anew
+//
+//	RESULTS of an action, in expect as NAME.RESULT, or as RESULT of all actions together
+//	  requests          how many were made
+//	  answers           answers that came (of requests and loads: with success)
+//	  answered          answers / requests
+//	  errors            requests without success: refused + timeouts + resets + others; of discover:
+//	                    answers that are none
+//	  refused           requests that were answered with 4.xx or 5.xx
+//	  timeouts          requests that nobody answered
+//	  resets            requests that were rejected with a Reset
+//	  cancelled         requests that were given up
+//	  open              requests that were under way at the end
+//	  rate              answers in a second of virtual time, from the first request to the last answer
+//	  min_ms            the quickest answer
+//	  mean_ms           the mean time to an answer
+//	  p50_ms            the median time to an answer
+//	  p90_ms            90% of the answers came within
+//	  p99_ms            99% of the answers came within
+//	  max_ms            the slowest answer
+//
+//	RESULTS of discover besides
+//	  expected          nodes that should answer, all requests together
+//	  responders        nodes that did, each counted once a request
+//	  coverage          responders / expected
+//	  duplicates        answers that came again
+//	  t50_ms            until half of the nodes that should had answered
+//	  t90_ms            until 90% of them had
+//	  t99_ms            until 99% of them had
+//	  t100_ms           until all of them had
+//
+//	RESULTS of the whole run
+//	  nodes             nodes of the scenario
+//	  virtual_ms        how long it lasted, in virtual time
+//	  deliveries        datagrams that arrived
+//	  bytes             bytes of CoAP in them
+//	  lost              datagrams that did not arrive
+//	  duplicated        copies that the network made
+//	  violations        invariants that did not hold
+//
+//	VALUES
+//	  TIME      300ms, 2s, 1m30s
+//	  A..B      of times: any between two, 10ms..50ms; of seeds: 1..1000
+//	  DELAY     a TIME; A..B; normal MEAN DEVIATION, as in normal 20ms 5ms; or
+//	            lognormal MEDIAN SIGMA, as in lognormal 20ms 0.5
+//	  SHARE     5%, 0.05, or true for all and false for none
+//	  SIZE      200B, 64KiB, 1MiB
+//	  WHO       one or several, with commas between or as a list:
+//	              server              the nodes of a group
+//	              s7                  a node
+//	              s[0-49]             nodes by their numbers
+//	              s*                  nodes by the beginning of their names
+//	              5%, 5% of server    so many of them (rounded up), drawn from the seed
+//	              3 of server         so many, drawn from the seed
+//	              all                 all nodes
+//	  EXPRESSION
+//	            two sides and one of == != < <= > >= between them. A side is a number
+//	            (990), a share (99%), a time (500ms), a RESULT, or a number or share
+//	            times a RESULT: answers >= 99% * requests. Results that end with _ms
+//	            are times. What has no value, such as a median of no answers, fails.
+//
+//	Inside of { } and [ ] a value with brackets or commas stands in quotes:
+//	{to: "s[0-9]"}.
+package scenario
