@@ -128,10 +128,11 @@ func (n *network) keyOf(id hostID) uint64 {
 	return hashName(k, p.suffix)
 }
 
-// open reports whether a node has an open socket.
+// isOpen reports whether a node has an open socket. One that has not been needed
+// yet opens its own for what arrives.
 func (n *network) isOpen(id hostID) bool {
-	s := n.hosts[id].sock
-	return s != nil && s.receiver.Datagrams != nil
+	h := n.hosts[id]
+	return h == nil || h.sock != nil && h.sock.receiver.Datagrams != nil
 }
 
 // iface returns the Interface of the nodes of a class.
