@@ -31,7 +31,8 @@ line begins with the virtual time in seconds. What came of it goes to stderr.
 
 With --hash the trace must be the one that another run has named.`,
 		Example: `  sim replay hello
-  sim replay chaos --seed 17 --until 30s
+  sim replay chaos --seed 17
+  sim replay hello --until 5s
   sim replay load --seed 1 --out load.trace`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(); err != nil {

@@ -45,7 +45,7 @@ than real time.
 "lost" datagrams, and what happens to actions and faults. --pcapng writes the
 datagrams as Wireshark opens them.`,
 		Example: `  sim run hello
-  sim run discovery-1000 --set nodes.s.count=100000 --until 15s
+  sim run discovery-1000 --set nodes.s.count=100000
   sim run load --seed 7 --json
   sim run load --jsonl load.jsonl --pcapng load.pcapng
   sim run chaos --check-determinism

@@ -257,7 +257,8 @@ func (r *run) play() error {
 	if slice <= 0 {
 		slice = 10 * time.Millisecond
 	}
-	for !r.pass(slice) {
+	for ended := false; !ended; {
+		ended = r.pass(slice)
 		p := Progress{Elapsed: r.w.Elapsed(), Stop: r.stop, Deliveries: r.w.NetStats().Delivered, Answers: r.answers}
 		var err error
 		if slice, err = r.o.Progress(p); err != nil {
