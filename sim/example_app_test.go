@@ -80,7 +80,8 @@ func ExampleNew() {
 
 	fmt.Println(done, "sensors have reported,", c.reports, "reports have arrived")
 	fmt.Println("litres:", c.total, "of", 199*200/2)
-	fmt.Println("datagrams were lost:", w.NetStats().LostTotal() > 50)
+	net := w.NetStats()
+	fmt.Println("datagrams were lost:", net.LostTotal() > 50)
 	// Output:
 	// 200 sensors have reported, 200 reports have arrived
 	// litres: 19900 of 19900
