@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"os"
 	"strings"
 	"testing"
 
@@ -114,6 +115,25 @@ func TestExamples(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestReadme runs what the README tells people to run, with fewer seeds.
+func TestReadme(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	t.Chdir(t.TempDir())
+	n := 0
+	for line := range strings.Lines(string(readme)) {
+		command, ok := strings.CutPrefix(line, "go run ./cmd/sim ")
+		if !ok {
+			continue
+		}
+		n++
+		command, _, _ = strings.Cut(strings.Replace(command, "1..1000", "1..10", 1), "#")
+		r := run(strings.Fields(command)...)
+		require.Equal(t, 0, r.code, "%s\n%s%s", command, r.out, r.err)
+	}
+	require.Equal(t, 7, n)
 }
 
 func TestCompletion(t *testing.T) {
