@@ -9,9 +9,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/coap2/coap2/sim/scenario"
 	"github.com/coap2/coap2/sim/scenarios"
 )
 
@@ -248,6 +250,26 @@ func TestInterrupted(t *testing.T) {
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Empty(t, left)
+}
+
+func TestProgressLine(t *testing.T) {
+	before := scenario.Progress{Elapsed: 5 * time.Second, Deliveries: 1000}
+	p := scenario.Progress{Elapsed: 10 * time.Second, Stop: 40 * time.Second, Deliveries: 3000, Answers: 1}
+	require.Equal(t, "10s virtual of 40s, 10,000 deliveries/s, 1 answer, 3.0 s left", progressLine(p, before, time.Second, 200*time.Millisecond))
+	p.Stop = 0
+	require.Equal(t, "10s virtual, 10,000 deliveries/s, 1 answer", progressLine(p, before, time.Second, 200*time.Millisecond))
+
+	// It is where somebody looks on, and gone in the end.
+	var out, errs bytes.Buffer
+	a := newApp(nil, &out, &errs)
+	a.Watched = true
+	w := a.newWatch(context.Background(), 0)
+	w.told = w.start.Add(-time.Second)
+	_, err := w.progress(p)
+	require.NoError(t, err)
+	w.done()
+	require.Regexp(t, "^\r\x1b\\[K10s virtual, .*\r\x1b\\[K$", errs.String())
+	require.Empty(t, out.String())
 }
 
 func TestSpeed(t *testing.T) {

@@ -195,8 +195,8 @@ func (a *app) runSeeds(ctx context.Context, s *scenario.Scenario, seeds scenario
 // runSeed runs a scenario with one seed.
 func (a *app) runSeed(ctx context.Context, s *scenario.Scenario, seed uint64, f *sweepFlags) swept {
 	start := time.Now()
-	o := scenario.Options{Until: f.until, Slice: time.Minute, Progress: func(scenario.Progress) (time.Duration, error) {
-		return time.Minute, ctx.Err()
+	o := scenario.Options{Until: f.until, Slice: time.Second, Progress: func(scenario.Progress) (time.Duration, error) {
+		return time.Second, ctx.Err()
 	}}
 	r := swept{seed: seed}
 	if f.twice {

@@ -250,7 +250,7 @@ func (a *action) asking(o *object, s *Scenario) {
 		return
 	}
 	if a.from != nil && a.to != nil {
-		if n := a.from.most() * a.to.most() * len(a.asks); n > maxRequests {
+		if n := int64(a.from.most()) * int64(a.to.most()) * int64(max(len(a.asks), 1)); n > maxRequests {
 			o.fail("to", "%d nodes ask %d each, which are %d requests; at most %d can be made at one time", a.from.most(), a.to.most(), n, maxRequests)
 		}
 	}
@@ -275,7 +275,7 @@ func (a *action) loading(o *object, s *Scenario) {
 	if a.length == 0 && a.count == 0 && s.stop == 0 {
 		o.add(o.v.pos, o.path, "this load has no end; for says how long it lasts, count how many requests a node makes, or stop when the scenario ends")
 	}
-	if a.from != nil && a.from.most()*max(a.outstanding, 1) > maxRequests {
+	if a.from != nil && int64(a.from.most())*int64(max(a.outstanding, 1)) > maxRequests {
 		o.fail("from", "%d nodes with %d requests each are too much; at most %d can be open", a.from.most(), a.outstanding, maxRequests)
 	}
 }

@@ -156,22 +156,17 @@ type interval struct{ first, end int }
 
 // members are chosen nodes, ascending, none twice.
 type members struct {
-	parts []interval
-	n     int
+	parts  []interval
+	before []int // how many there are before each part
+	n      int
 }
 
 func (m *members) len() int { return m.n }
 
 // at returns the k-th.
 func (m *members) at(k int) int {
-	for _, p := range m.parts {
-		if n := p.end - p.first; k < n {
-			return p.first + k
-		} else {
-			k -= n
-		}
-	}
-	panic("scenario: there is no such member")
+	i := sort.Search(len(m.parts), func(i int) bool { return m.before[i] > k }) - 1
+	return m.parts[i].first + k - m.before[i]
 }
 
 // has reports whether a node is among them.
@@ -204,6 +199,7 @@ func union(parts []interval) members {
 		m.parts = append(m.parts, p)
 	}
 	for _, p := range m.parts {
+		m.before = append(m.before, m.n)
 		m.n += p.end - p.first
 	}
 	return m
@@ -375,12 +371,16 @@ func (s *selector) resolve(r func() *rand.Rand) members {
 
 // most returns how many nodes it can be at most.
 func (s *selector) most() int {
+	all := s.all()
 	n := 0
 	for i := range s.terms {
 		if s.terms[i].drawn {
 			n += s.terms[i].n
 		} else {
 			n += s.terms[i].of.n
+		}
+		if n >= all.n {
+			return all.n
 		}
 	}
 	return n

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"runtime/debug"
+	"sort"
 	"time"
 
 	"github.com/coap2/coap2/actors"
@@ -154,7 +155,7 @@ func (r *run) settle(g *group) error {
 	}
 	r.places = append(r.places, p)
 	if g.iface != (sim.Interface{}) {
-		of, err := r.set("group/"+g.name, members{[]interval{{g.first, g.first + g.count}}, g.count}, false)
+		of, err := r.set("group/"+g.name, union([]interval{{g.first, g.first + g.count}}), false)
 		if err == nil {
 			err = r.w.Interface(of, g.iface)
 		}
@@ -200,12 +201,8 @@ func (r *run) connect(l *link) error {
 
 // placeOf returns the group of a node, and which of its nodes it is.
 func (r *run) placeOf(i int) (*place, int) {
-	for _, p := range r.places {
-		if i < p.first+p.count {
-			return p, i - p.first
-		}
-	}
-	panic("scenario: there is no such node")
+	k := sort.Search(len(r.places), func(k int) bool { return r.places[k].first > i }) - 1
+	return r.places[k], i - r.places[k].first
 }
 
 // node returns a node; one that nobody has needed before begins to live.
