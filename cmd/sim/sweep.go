@@ -134,7 +134,7 @@ func (a *app) sweep(ctx context.Context, file string, f *sweepFlags) error {
 			return cli.Exit(cli.ExitUsage, err)
 		}
 	}
-	last := fmt.Sprintf("%s, %d passed, %d failed\n", cli.Plural(uint64(t.Seeds), "seed"), t.Passed, t.Failed)
+	last := fmt.Sprintf("%d seeds, %d passed, %d failed\n", t.Seeds, t.Passed, t.Failed) // for machines too
 	out, text := a.Out, []byte(last)
 	switch {
 	case f.json:

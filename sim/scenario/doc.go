@@ -119,7 +119,8 @@
 //	                                      with P, bad good with R; of the bad H survive (0 without it),
 //	                                      of the good K (1)
 //	  duplicate         SHARE             of them arrive twice
-//	  corrupt           SHARE             of them have a bit flipped that no checksum notices
+//	  corrupt           SHARE             of them have a bit flipped that no checksum notices, after
+//	                                      which invariants may not hold
 //	  reorder           SHARE             of them are held up, so that others overtake them
 //	  reorder_by        TIME              … by so much at most; 100ms without it
 //	  bandwidth         SIZE/s            what one node can send to one other; without it any amount
@@ -183,7 +184,8 @@
 //	  delay             TIME or A..B      so much later arrives everything
 //	  loss              SHARE             of the datagrams are lost
 //	  duplicate         SHARE             of them arrive twice
-//	  corrupt           SHARE             of them have a bit flipped that no checksum notices
+//	  corrupt           SHARE             of them have a bit flipped that no checksum notices, after
+//	                                      which invariants may not hold
 //
 //	A FAULT: kill
 //	  kill              WHO               the sockets of these nodes die; they open them again

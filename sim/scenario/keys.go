@@ -105,7 +105,7 @@ var (
 		{"loss", "SHARE", "of the datagrams are lost"},
 		{"bursts", "P,R,H,K", "they are lost in bursts (Gilbert–Elliott): good becomes bad with P, bad good with R; of the bad H survive (0 without it), of the good K (1)"},
 		{"duplicate", "SHARE", "of them arrive twice"},
-		{"corrupt", "SHARE", "of them have a bit flipped that no checksum notices"},
+		{"corrupt", "SHARE", "of them have a bit flipped that no checksum notices, after which invariants may not hold"},
 		{"reorder", "SHARE", "of them are held up, so that others overtake them"},
 		{"reorder_by", "TIME", "… by so much at most; 100ms without it"},
 		{"bandwidth", "SIZE/s", "what one node can send to one other; without it any amount"},
@@ -162,7 +162,7 @@ var (
 		{"delay", "TIME or A..B", "so much later arrives everything"},
 		{"loss", "SHARE", "of the datagrams are lost"},
 		{"duplicate", "SHARE", "of them arrive twice"},
-		{"corrupt", "SHARE", "of them have a bit flipped that no checksum notices"},
+		{"corrupt", "SHARE", "of them have a bit flipped that no checksum notices, after which invariants may not hold"},
 	}, more: []*section{timeKeys, lastKeys}}
 	killKeys = &section{title: "A FAULT: kill", keys: []key{
 		{"kill", "WHO", "the sockets of these nodes die; they open them again"},

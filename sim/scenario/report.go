@@ -90,9 +90,6 @@ func (r *run) report(seed uint64) *Report {
 	}
 	net := r.w.NetStats()
 	rep.Sent, rep.Deliveries, rep.Bytes, rep.Lost, rep.Duplicated = net.Sent, net.Delivered, net.DeliveredBytes, net.LostTotal(), net.Duplicated
-	if r.s.invariants && len(r.broken) == 0 {
-		rep.Violations = append(rep.Violations, r.violations()...)
-	}
 	for i, a := range r.s.actions {
 		ar := ActionReport{Name: a.name, Verb: string(a.verb)}
 		for _, table := range a.metrics() {
@@ -102,13 +99,22 @@ func (r *run) report(seed uint64) *Report {
 		}
 		rep.Actions = append(rep.Actions, ar)
 	}
+	return rep
+}
+
+// judge says whether the run has passed.
+func (r *run) judge(rep *Report) {
+	if r.s.invariants {
+		for _, v := range r.w.Violations() {
+			rep.Violations = append(rep.Violations, v.Error())
+		}
+	}
 	rep.Passed = len(rep.Violations) == 0
 	for _, x := range r.s.expect {
 		o := x.check(func(o operand) float64 { return r.value(o, rep) })
 		rep.Passed = rep.Passed && o.OK
 		rep.Expectations = append(rep.Expectations, o)
 	}
-	return rep
 }
 
 func pointer(v float64) *float64 {

@@ -102,7 +102,10 @@ func (s *Scenario) Run(seed uint64, o Options) (rep *Report, err error) {
 	if o.End != nil {
 		o.End(r.w)
 	}
-	return r.report(seed), nil
+	rep = r.report(seed)
+	r.close() // which looks at everything for a last time
+	r.judge(rep)
+	return rep, nil
 }
 
 // close closes the World. Where something has panicked in it that may fail too,
@@ -284,11 +287,12 @@ func (r *run) pass(slice time.Duration) (ended bool) {
 		slice = left
 	}
 	if r.stop > 0 {
-		r.w.RunFor(slice)
+		_ = r.w.RunFor(slice) // its error is a violation, which the report has
 		return r.w.Elapsed() >= end
 	}
 	err := r.w.RunUntilIdle(slice)
 	switch {
+	case errors.Is(err, sim.ErrInvariant): // as above
 	case errors.Is(err, sim.ErrBusy) && slice < left:
 		return false
 	case errors.Is(err, sim.ErrBusy):

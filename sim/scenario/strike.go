@@ -44,7 +44,10 @@ func (r *run) begin(f *fault, n int, who members) (end func(), err error) {
 	case disturb:
 		return r.disturb(f, n, who)
 	case kill:
-		return nil, r.forEach(who, func(name string) error { return r.w.Kill(name, f.failures) })
+		return nil, r.forEach(who, func(name string) error {
+			_ = r.w.Kill(name, f.failures) // what is dead already stays so
+			return nil
+		})
 	case rebind:
 		return nil, r.forEach(who, r.w.Rebind)
 	}
