@@ -134,6 +134,15 @@ func NewEnv(clock netio.Clock, runner Runner, log *slog.Logger) *Env {
 	return e
 }
 
+// WithClock returns an Env that differs in its clock only, for nodes whose clocks
+// run fast or slow.
+func (e *Env) WithClock(c netio.Clock) *Env {
+	o := &Env{System: e.System, Clock: c, Rand: e.Rand, Log: e.Log, Runner: e.Runner,
+		Open: e.Open, Resolve: e.Resolve, Tap: e.Tap, Observe: e.Observe, roots: e.roots}
+	o.settings.Store(e.settings.Load())
+	return o
+}
+
 // warnings keeps the actor library's chatter, which it writes at level Info, out
 // of a log: what matters is logged by the node itself.
 func warnings(log *slog.Logger) *slog.Logger { return slog.New(levelHandler{log.Handler()}) }

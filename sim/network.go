@@ -66,6 +66,9 @@ type host struct {
 	one    [1]netip.AddrPort // of a member
 	node   *actors.Node      // the last one; nil = it has none
 	spec   *spec
+	life   *life
+	drift  *drift  // of its clock; nil = none
+	down   bool    // it has crashed
 	failed error   // of a member whose node could not be started
 	sock   *socket // nil while it has none that is open
 	key    uint64  // stands for its name

@@ -216,6 +216,9 @@ func (p *Population) Node(i int) (*actors.Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	if h.down {
+		return nil, fmt.Errorf("sim: node %q has crashed", h.name)
+	}
 	return h.node, nil
 }
 
@@ -312,7 +315,10 @@ func (w *World) Lookup(name string) (*actors.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h.node == nil {
+	switch {
+	case h.down:
+		return nil, fmt.Errorf("sim: node %q has crashed", name)
+	case h.node == nil:
 		return nil, fmt.Errorf("sim: %q is no node", name)
 	}
 	return h.node, nil
@@ -391,15 +397,21 @@ func (w *World) wake(id hostID) (*host, error) {
 	if w.closed {
 		return nil, fmt.Errorf("sim: node %q: %w", w.nameOfID(id), ErrClosed)
 	}
-	p := w.populationOf(id)
-	i := int(id - p.base)
-	h := &host{w: w, id: id, name: p.name(i), spec: &p.start, member: int32(i) + 1}
-	h.one[0] = p.addr(i)
-	h.addrs = h.one[:]
-	h.key = hashName(hashSeed, h.name)
-	w.hosts[id] = h
-	p.awake++
+	h := w.member(id)
+	w.populationOf(id).awake++
 	w.used(h)
 	h.failed = w.start(h)
 	return h, h.failed
+}
+
+// member makes the host of a member of a population.
+func (n *network) member(id hostID) *host {
+	p := n.populationOf(id)
+	i := int(id - p.base)
+	h := &host{w: p.w, id: id, name: p.name(i), spec: &p.start, member: int32(i) + 1}
+	h.one[0] = p.addr(i)
+	h.addrs = h.one[:]
+	h.key = hashName(hashSeed, h.name)
+	n.hosts[id] = h
+	return h
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/coap2/coap2/actors"
-	"github.com/coap2/coap2/actors/protocol"
 	"github.com/coap2/coap2/codec"
 	"github.com/coap2/coap2/netio"
 )
@@ -205,12 +204,11 @@ func briefly(m *codec.Message) string {
 	return fmt.Sprintf("%v [0x%04x] %s", m.Type, m.MessageID, code)
 }
 
-// Message implements actors.Observer: it takes what a node says of a message. What
-// it says of one that it sends is kept until the message comes to the network,
-// which is before anything else happens.
-func (h *host) Message(e *actors.TapEvent) {
+// message takes what a node says of a message. What it says of one that it sends is
+// kept until the message comes to the network, which is before anything else
+// happens.
+func (h *host) message(e *actors.TapEvent) {
 	w := h.w
-	w.audited(h, e)
 	if w.trace.closed || e.Direction == actors.Sent && h.sock != nil && e.Note == "" || e.Direction == actors.Received && e.Note == "" {
 		return
 	}
@@ -249,31 +247,6 @@ func (h *host) said(data []byte) string {
 		}
 	}
 	return ""
-}
-
-// Handles implements actors.Observer: it tells of requests that come to handlers.
-func (h *host) Handles(r *actors.Request, m *codec.Message) {
-	w := h.w
-	if !w.trace.closed {
-		w.trace.handler(w, h.name, r)
-	}
-	if !w.audit.off {
-		w.audit.received.handles(w, h, r.Peer, m)
-	}
-}
-
-// Transmits implements actors.Observer.
-func (h *host) Transmits(peer netio.Peer, mid uint16, p *protocol.Params) {
-	if a := &h.w.audit; !a.off {
-		a.sent.begin(h.w, h, peer, mid, p)
-	}
-}
-
-// Settled implements actors.Observer.
-func (h *host) Settled(peer netio.Peer, mid uint16, answered bool) {
-	if a := &h.w.audit; !a.off {
-		a.sent.settled(h.w, h, peer, mid, answered)
-	}
 }
 
 func (t *trace) handler(w *World, name string, r *actors.Request) {

@@ -72,10 +72,11 @@ type World struct {
 
 	ctx context.Context
 	end func(error)
-	ids map[string]started
 	// starting is the host whose node is just being started
 	starting *host
 	limit    time.Duration // of waits from outside
+	drifts   []Drift
+	stores   map[hostID]*Store
 	closed   bool
 }
 
@@ -85,10 +86,10 @@ type World struct {
 //
 // Close it when done with it.
 func New(seed uint64) *World {
-	w := &World{seed: seed, now: Epoch, limit: maxWait, stuck: maxSpins, ids: map[string]started{}}
+	w := &World{seed: seed, now: Epoch, limit: maxWait, stuck: maxSpins}
 	w.env = actors.NewEnv(clock{w}, runner{w}, slog.New(&logHandler{w: w}))
 	w.env.Rand = w.nodeRand
-	w.env.Observe = func(string) actors.Observer { return w.starting }
+	w.env.Observe = func(string) actors.Observer { return w.starting.life }
 	w.env.Resolve = w.resolve
 	w.network.init(w.Rand("", "network"))
 	w.ctx, w.end = actors.NewTaskContext(w.env)
@@ -120,13 +121,9 @@ func (w *World) nodeRand(id, stream string) *rand.Rand {
 		if h.member > 0 { // there may be a million of them
 			return w.memberRand(h.name, lifeStream(stream, h.starts))
 		}
-		w.ids[id] = started{h.name, h.starts}
+		return w.Rand(h.name, lifeStream(stream, h.starts))
 	}
-	s, ok := w.ids[id]
-	if !ok {
-		s.name = id
-	}
-	return w.Rand(s.name, lifeStream(stream, s.times))
+	return w.Rand(id, stream)
 }
 
 // lifeStream is the stream of the n-th life of a node.
@@ -141,12 +138,6 @@ func lifeStream(stream string, n int) string {
 func (w *World) memberRand(node, stream string) *rand.Rand {
 	k := w.key(node, stream)
 	return rand.New(rand.NewPCG(binary.BigEndian.Uint64(k[:]), binary.BigEndian.Uint64(k[8:])))
-}
-
-// started says which start of which node an id of package actors stands for.
-type started struct {
-	name  string
-	times int
 }
 
 // Now returns the present moment; it is Epoch when the World begins.
@@ -204,12 +195,13 @@ func (w *World) start(h *host) error {
 	if cfg.Name == "" {
 		cfg.Name = h.name
 	}
-	cfg.Listen, cfg.Env = nil, w.env
+	cfg.Listen, cfg.Env = nil, w.envOf(h)
 	cfg.Open = w.opener(h)
 	if setup := h.spec.setup; setup != nil {
 		cfg.Setup = func(n *actors.Node) error { return setup(int(h.member)-1, n) }
 	}
 	h.starts++
+	h.life, h.down = &life{host: h}, false
 	w.starting = h
 	n, err := actors.Start(cfg)
 	w.starting = nil
