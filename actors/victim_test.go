@@ -69,7 +69,7 @@ func newVictim(t testing.TB, n *Node, posts int) *victim {
 		"/go":     {Backlog: 1 << 20, Get: text("go"), Put: echo, Fetch: echo},
 		"/count":  {Inline: true, Post: v.count},
 		"/slow":   {Concurrency: 8, Backlog: 16, Get: slow, Put: slow, Post: slow},
-		"/sep":    {Separate: true, Get: text("separate"), Post: echo},
+		"/sep":    {Separate: true, Backlog: 1 << 20, Get: text("separate"), Post: echo},
 		"/multi":  {Inline: true, Multicast: true, Get: text("multi"), Post: v.fail},
 		"/error":  {Inline: true, Get: v.fail, Put: v.fail, Post: v.fail},
 	} {
@@ -154,10 +154,11 @@ func atRest(n *Node, peers func(yield func(netip.AddrPort) bool)) (keeping int, 
 	}
 	note("own calls", len(n.openCalls()))
 	for _, r := range n.router.Load().routes {
-		r.gate.mu.Lock()
-		note("handlers of "+r.pattern, r.gate.running)
-		note("calls that wait for "+r.pattern, len(r.gate.waiting))
-		r.gate.mu.Unlock()
+		g := r.gate()
+		g.mu.Lock()
+		note("handlers of "+r.pattern, g.running)
+		note("calls that wait for "+r.pattern, len(g.waiting))
+		g.mu.Unlock()
 	}
 	for _, sh := range n.shards {
 		onShard(sh, func() { keeping += sh.atRest(note, peers) })

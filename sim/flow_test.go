@@ -36,7 +36,9 @@ func TestDraws(t *testing.T) {
 		"to":         func(i uint64) float64 { return d.of(7, i, 0, 1).Float64() },
 		"generation": func(i uint64) float64 { return d.of(7, 8, i, 1).Float64() },
 		"count":      func(i uint64) float64 { return d.of(7, 8, 0, i).Float64() },
-		"name":       func(i uint64) float64 { return d.of(hashName(hashSeed, []byte{byte(i >> 8), byte(i)}), 8, 0, i>>16).Float64() },
+		"name": func(i uint64) float64 {
+			return d.of(hashName(hashSeed, []byte{byte(i >> 8), byte(i)}), 8, 0, i>>16).Float64()
+		},
 	} {
 		var count [cells][cells]float64
 		last := next(0)
