@@ -40,6 +40,16 @@
 //   - [Shelf]: a server's table of response bodies that are being fetched.
 //   - [MakeBlockKey]: which transfer a request belongs to.
 //
+// The rest of the family:
+//
+//   - [Gather]: the answers to a multicast request (RFC 7252 §8.2).
+//   - [Unwanted]: No-Response (RFC 7967), and errors that a group is spared.
+//   - [Echo], [Amplification]: freshness and reachability of clients (RFC 9175).
+//   - [NextHop]: Hop-Limit (RFC 8768).
+//   - [CheckConditions], [Revalidates], [MaxAge]: conditional requests and
+//     freshness (RFC 7252 §5.6, §5.10.8).
+//   - [Patience], [Rate]: 4.29 (RFC 8516), client and server.
+//
 // A sender of a confirmable message takes a place in the peer's Window and an
 // ID from its MessageIDs, starts a Transmission, and puts the deadline that it
 // returns into a Deadlines. When that time has come it asks Transmission.Due
