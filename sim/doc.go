@@ -130,6 +130,9 @@
 //	                           (All CoAP Nodes); {mid} and {token} are those of what
 //	                           the peer FROM has received last
 //	stop NODE [within=TIME]
+//	crash NODE                 it forgets everything and is gone
+//	restart NODE               it lives again after "stop" or "crash", without resources
+//	drift NODES ppm= spread=   how the clocks run of nodes that are started from now on
 //	run TIME                   lets time pass
 //	idle                       … until nothing is left to happen
 //	note TEXT                  a line in the trace

@@ -127,6 +127,13 @@ func (w *World) overdue() {
 	}
 	a.next = w.now.Add(auditEvery)
 	a.sent.overdue(w)
+	for _, h := range w.named {
+		w.auditNode(h)
+	}
+	d := &w.dozing
+	for i := range d.n {
+		w.auditNode(w.hosts[d.ring[(d.head+i)&(len(d.ring)-1)]])
+	}
 }
 
 // auditNode looks into the books of a node.

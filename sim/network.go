@@ -26,6 +26,7 @@ const (
 // each datagram.
 type network struct {
 	hosts       []*host // by hostID; nil is a member of a population that has not been needed
+	named       []*host // those that are in no population
 	byName      map[string]*host
 	byAddr      map[netip.AddrPort]*host
 	populations []*Population
@@ -125,6 +126,7 @@ func (w *World) addHost(name string, listen []string) (*host, error) {
 	h.id = hostID(len(w.hosts))
 	w.hosts = append(w.hosts, h)
 	w.byName[name] = h
+	w.named = append(w.named, h)
 	return h, nil
 }
 

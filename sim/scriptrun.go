@@ -25,6 +25,7 @@ var verbs = map[string]func(*performance, *args) error{
 	"get": request(codec.GET), "post": request(codec.POST), "put": request(codec.PUT), "delete": request(codec.DELETE),
 	"fetch": request(codec.FETCH), "patch": request(codec.PATCH), "ipatch": request(codec.IPATCH),
 	"ping": (*performance).ping, "cancel": (*performance).cancel, "stop": (*performance).stop,
+	"crash": (*performance).crash, "restart": (*performance).restart, "drift": (*performance).drift,
 	"interface": (*performance).iface, "segment": (*performance).segment, "set": (*performance).set,
 	"partition": (*performance).partition, "heal": (*performance).heal, "nat": (*performance).nat, "rebind": (*performance).rebind,
 	"join": (*performance).join, "leave": (*performance).leave, "net": (*performance).net,

@@ -80,13 +80,26 @@ type World struct {
 	closed   bool
 }
 
-// New makes an empty World. All its randomness, that of the nodes included,
-// follows from the seed. Links have a latency of 1 ms and no faults until Link
+// Config says how a World is to be. The zero value is New(0).
+type Config struct {
+	// Seed is what all randomness of the World follows from, that of the nodes
+	// included.
+	Seed uint64
+	// Unchecked: the invariants are not checked; see Rule.
+	Unchecked bool
+}
+
+// New makes an empty World with a seed and otherwise the zero Config; see
+// Config.New.
+func New(seed uint64) *World { return Config{Seed: seed}.New() }
+
+// New makes an empty World. Links have a latency of 1 ms and no faults until Link
 // says otherwise.
 //
 // Close it when done with it.
-func New(seed uint64) *World {
-	w := &World{seed: seed, now: Epoch, limit: maxWait, stuck: maxSpins}
+func (c Config) New() *World {
+	w := &World{seed: c.Seed, now: Epoch, limit: maxWait, stuck: maxSpins}
+	w.audit.off = c.Unchecked
 	w.env = actors.NewEnv(clock{w}, runner{w}, slog.New(&logHandler{w: w}))
 	w.env.Rand = w.nodeRand
 	w.env.Observe = func(string) actors.Observer { return w.starting.life }
