@@ -63,6 +63,8 @@ type shard struct {
 // workbench is what a shard works with, and can do without while the node dozes.
 type workbench struct {
 	out         writer
+	event       TapEvent      // what is being told
+	resent      codec.Message // what is being sent again
 	slots       []*slot
 	free        []*slot
 	byToken     map[tokenKey]*slot
@@ -417,10 +419,12 @@ func appendDatagram(dst []byte, m *codec.Message) ([]byte, error) {
 func (sh *shard) resend(data []byte, dst to, note string) {
 	sh.out.copyOut(data, dst)
 	if sh.tapped() {
-		var m codec.Message
+		m := &sh.resent
 		if m.Parse(data) == nil {
-			sh.tap(Sent, dst.peer, &m, data, note)
+			sh.tap(Sent, dst.peer, m, data, note)
 		}
+		clear(m.Options)
+		*m = codec.Message{Options: m.Options[:0]}
 	}
 }
 
@@ -442,13 +446,15 @@ func (sh *shard) tap(d Direction, peer netio.Peer, m *codec.Message, data []byte
 	if !sh.tapped() {
 		return
 	}
-	e := TapEvent{At: sh.now(), Direction: d, Peer: peer, Message: m, Data: data, Note: note}
+	e := &sh.event
+	*e = TapEvent{At: sh.now(), Direction: d, Peer: peer, Message: m, Data: data, Note: note}
 	if sh.node.observer != nil {
-		sh.node.observer.Message(&e)
+		sh.node.observer.Message(e)
 	}
 	if sh.node.tap != nil {
-		sh.callTap(e)
+		sh.callTap(*e)
 	}
+	*e = TapEvent{}
 }
 
 // tapped reports whether somebody is told of messages.

@@ -73,9 +73,11 @@ func (r *received) message(w *World, h *host, e *actors.TapEvent) {
 	if r.open == nil {
 		r.open = map[messageKey]*receipt{}
 	}
-	x := &receipt{}
+	var x *receipt
 	if n := len(r.spare); n > 0 {
 		x, r.spare = r.spare[n-1], r.spare[:n-1]
+	} else {
+		x = &receipt{}
 	}
 	*x = receipt{token: m.Token, at: h.now(), code: m.Code, con: con, once: once}
 	r.open[key] = x

@@ -60,9 +60,11 @@ func (s *transmissions) begin(w *World, h *host, to netio.Peer, mid uint16, p *p
 	if s.open == nil {
 		s.open = map[pairKey]*transmission{}
 	}
-	x := &transmission{}
+	var x *transmission
 	if n := len(s.spare); n > 0 {
 		x, s.spare = s.spare[n-1], s.spare[:n-1]
+	} else {
+		x = &transmission{}
 	}
 	*x = transmission{host: h, to: to.Addr, mid: mid, params: p, life: h.starts, place: len(s.list), next: s.open[key], first: h.now()}
 	s.open[key] = x
