@@ -166,7 +166,7 @@ func (w *World) auditAll(idle bool) {
 			continue
 		}
 		w.auditNode(h)
-		if idle && h.sock != nil && h.node.Stats().Exchanges > 0 {
+		if idle && h.sock != nil && !h.node.Idle() && h.node.Stats().Exchanges > 0 {
 			w.violated(h.name, RuleNode, nil, "%d exchanges are in use, and nothing is left to happen", h.node.Stats().Exchanges)
 		}
 	}

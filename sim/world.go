@@ -410,9 +410,10 @@ func (w *World) Close() {
 	w.drain()
 	w.end(ErrClosed)
 	for _, h := range w.hosts {
-		if h != nil && h.node != nil {
-			_ = h.node.Stop(w.ctx) // the context has ended: what is open is cut off
+		if h == nil || h.node == nil || h.member > 0 && h.node.Idle() {
+			continue // nothing hangs on it
 		}
+		_ = h.node.Stop(w.ctx) // the context has ended: what is open is cut off
 	}
 	w.closed = true
 	for len(w.tasks) > 0 {
