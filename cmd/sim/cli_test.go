@@ -165,6 +165,7 @@ func TestSweep(t *testing.T) {
 	require.Contains(t, r.err, "seed "+m[1]+": FAILED")
 
 	require.Equal(t, ran{0, "5 seeds, 5 passed, 0 failed\n", ""}, run("sweep", "hello", "--seeds", "1..5"))
+	require.Equal(t, ran{0, "5 seeds, 5 passed, 0 failed\n", ""}, run("run", "hello", "--seeds", "1..5", "-j", "2"))
 	require.Equal(t, ran{0, "1 seeds, 1 passed, 0 failed\n", ""}, run("sweep", "hello", "--seeds", "3", "--check-determinism"))
 	require.Equal(t, "3 seeds, 3 passed, 0 failed\n", run("sweep", "hello", "--seeds", "1..3", "--jsonl", "-").err)
 }

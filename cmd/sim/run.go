@@ -26,6 +26,9 @@ type oneFlags struct {
 	pcapng string
 	json   bool
 	twice  bool
+	// with these it is a sweep
+	seeds seedsFlag
+	jobs  int
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -43,7 +46,7 @@ than real time.
 
 --jsonl writes what happens, one JSON object a line: "sent", "delivered" and
 "lost" datagrams, and what happens to actions and faults. --pcapng writes the
-datagrams as Wireshark opens them.`,
+datagrams as Wireshark opens them. With --seeds it is as sim sweep.`,
 		Example: `  sim run hello
   sim run discovery-1000 --set nodes.s.count=100000
   sim run load --seed 7 --json
@@ -53,6 +56,9 @@ datagrams as Wireshark opens them.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(); err != nil {
 				return err
+			}
+			if f.seeds.set {
+				return a.sweep(cmd.Context(), args[0], &sweepFlags{f.runFlags, f.seeds, f.jobs, f.json, f.jsonl, f.twice})
 			}
 			return a.run(cmd.Context(), args[0], f)
 		},
@@ -65,6 +71,9 @@ datagrams as Wireshark opens them.`,
 	fl.StringVar(&f.jsonl, "jsonl", "", "write what happens to a file, one JSON object a line; - is stdout")
 	fl.StringVar(&f.pcapng, "pcapng", "", "write the datagrams to a file that Wireshark opens")
 	fl.BoolVar(&f.twice, "check-determinism", false, "run it twice and name the first event that differs")
+	fl.Var(&f.seeds, "seeds", "run it with several seeds, the first and the last, as sim sweep does")
+	addJobs(cmd, &f.jobs)
+	cli.Complete(cmd, "seeds", cli.Nothing)
 	cli.Complete(cmd, "speed", cobra.FixedCompletions([]cobra.Completion{"max", "1x", "10x"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -75,6 +84,12 @@ func (f *oneFlags) check() error {
 	}
 	if f.pcapng == "-" {
 		return errors.New("--pcapng needs the name of a file")
+	}
+	if f.seeds.set && (f.seed.set || f.speed.times > 0 || f.pcapng != "") {
+		return errors.New("--seeds does not go with --seed, --speed or --pcapng, which are for one run")
+	}
+	if err := checkJobs(f.jobs); err != nil {
+		return err
 	}
 	if f.twice && f.speed.times > 0 {
 		return errors.New("--check-determinism and --speed do not go together")

@@ -47,7 +47,7 @@ run at a time changes nothing in any of them.`,
 	f.add(cmd)
 	fl := cmd.Flags()
 	fl.Var(&f.seeds, "seeds", "the first and the last seed (default: those of the scenario)")
-	fl.IntVarP(&f.jobs, "jobs", "j", 0, "how many run at a time; 0 = one for each processor")
+	addJobs(cmd, &f.jobs)
 	fl.BoolVar(&f.json, "json", false, "print one JSON object that counts them and lists those that failed")
 	fl.StringVar(&f.jsonl, "jsonl", "", "write the report of every seed to a file, one JSON object a line; - is stdout")
 	fl.BoolVar(&f.twice, "check-determinism", false, "run every seed twice; it fails if the second run is not the same")
@@ -55,9 +55,20 @@ run at a time changes nothing in any of them.`,
 	return cmd
 }
 
+func addJobs(cmd *cobra.Command, jobs *int) {
+	cmd.Flags().IntVarP(jobs, "jobs", "j", 0, "how many seeds run at a time; 0 = one for each processor")
+}
+
+func checkJobs(jobs int) error {
+	if jobs < 0 || jobs > 1024 {
+		return fmt.Errorf("--jobs is %d; it must be from 0 to 1024", jobs)
+	}
+	return nil
+}
+
 func (f *sweepFlags) check() error {
-	if f.jobs < 0 || f.jobs > 1024 {
-		return fmt.Errorf("--jobs is %d; it must be from 0 to 1024", f.jobs)
+	if err := checkJobs(f.jobs); err != nil {
+		return err
 	}
 	if f.jsonl == "-" && f.json {
 		return errors.New("--jsonl - and --json both write to stdout; give --jsonl a file")

@@ -22,6 +22,7 @@ func TestBadUsage(t *testing.T) {
 		{"run hello --jsonl - --json", "--jsonl - and --json both write to stdout; give --jsonl a file"},
 		{"run hello --pcapng -", "--pcapng needs the name of a file"},
 		{"run hello --speed 1x --check-determinism", "--check-determinism and --speed do not go together"},
+		{"run hello --seeds 1..2 --seed 1", "--seeds does not go with --seed, --speed or --pcapng, which are for one run"},
 		{"run hello --bogus", "unknown flag: --bogus"},
 		{"sweep hello --seeds 5..1", `invalid argument "5..1" for "--seeds" flag: want seeds such as 1..1000, at most 10000000, not "5..1"`},
 		{"sweep hello -j -1", "--jobs is -1; it must be from 0 to 1024"},
