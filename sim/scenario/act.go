@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -14,8 +15,18 @@ import (
 // cancelAfter is when requests are given up that are.
 const cancelAfter = time.Second
 
-// ask lets a node make a request; done is called when it has ended.
+// errDown: a node that has crashed asks nothing.
+var errDown = errors.New("the node is down")
+
+// ask lets a node make a request; done is called when it has ended. While the
+// node is down it makes none.
 func (r *run) ask(a *action, t *tally, from, to int, q ask, random *rand.Rand, done func(err error)) {
+	if r.down[from] {
+		if done != nil {
+			done(errDown)
+		}
+		return
+	}
 	t.asked(r.w.Now())
 	t.open++
 	since := r.w.Now()
@@ -218,6 +229,9 @@ func (r *run) armDiscovery(a *action, t *tally) error {
 // search asks the group.
 func (k *asker) search() {
 	r := k.r
+	if r.down[k.node] {
+		return
+	}
 	k.asked++
 	token, err := codec.MakeToken([]byte{byte(k.asked >> 24), byte(k.asked >> 16), byte(k.asked >> 8), byte(k.asked)})
 	if err != nil {

@@ -79,6 +79,8 @@
 //	  bandwidth         SIZE/s            what each of them can send; without it any amount
 //	  queue             SIZE              what waits for that, beyond which it is lost; 64KiB without it
 //	  mtu               SIZE              of IP packets that they can send; without it any
+//	  drift             NUMBERppm         by how many millionths their clocks are fast; or A..B, any
+//	                                      between the two: -50ppm..50ppm
 //
 //	A RESOURCE
 //	  share             SHARE             so many of the group's nodes have it, at random; all without
@@ -171,8 +173,8 @@
 //	  for               TIME              how long it lasts; without it to the end
 //
 //	A FAULT: crash
-//	  crash             WHO               these nodes lose all they know and are gone, until they start
-//	                                      anew
+//	  crash             WHO               these nodes lose all they know and are gone; they start anew
+//	                                      when it is over. What they would do meanwhile is not done
 //
 //	A FAULT: partition
 //	  partition         WHO               nothing passes between these nodes and the others
@@ -205,7 +207,7 @@
 //	  refused           requests that were answered with 4.xx or 5.xx
 //	  timeouts          requests that nobody answered
 //	  resets            requests that were rejected with a Reset
-//	  cancelled         requests that were given up
+//	  cancelled         requests that were given up, or whose node has crashed
 //	  open              requests that were under way at the end
 //	  rate              answers in a second of virtual time, from the first request to the last answer
 //	  min_ms            the quickest answer

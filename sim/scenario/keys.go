@@ -71,6 +71,7 @@ var (
 		{"bandwidth", "SIZE/s", "what each of them can send; without it any amount"},
 		{"queue", "SIZE", "what waits for that, beyond which it is lost; 64KiB without it"},
 		{"mtu", "SIZE", "of IP packets that they can send; without it any"},
+		{"drift", "NUMBERppm", "by how many millionths their clocks are fast; or A..B, any between the two: -50ppm..50ppm"},
 	}}
 	resourceKeys = &section{title: "A RESOURCE", keys: []key{
 		{"share", "SHARE", "so many of the group's nodes have it, at random; all without share and count"},
@@ -150,7 +151,7 @@ var (
 		{"for", "TIME", "how long it lasts; without it to the end"},
 	}}
 	crashKeys = &section{title: "A FAULT: crash", keys: []key{
-		{"crash", "WHO", "these nodes lose all they know and are gone, until they start anew"},
+		{"crash", "WHO", "these nodes lose all they know and are gone; they start anew when it is over. What they would do meanwhile is not done"},
 	}, more: []*section{timeKeys, lastKeys}}
 	partitionKeys = &section{title: "A FAULT: partition", keys: []key{
 		{"partition", "WHO", "nothing passes between these nodes and the others"},

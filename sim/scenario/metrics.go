@@ -29,7 +29,7 @@ var (
 		{"refused", plain, "requests that were answered with 4.xx or 5.xx"},
 		{"timeouts", plain, "requests that nobody answered"},
 		{"resets", plain, "requests that were rejected with a Reset"},
-		{"cancelled", plain, "requests that were given up"},
+		{"cancelled", plain, "requests that were given up, or whose node has crashed"},
 		{"open", plain, "requests that were under way at the end"},
 		{"rate", plain, "answers in a second of virtual time, from the first request to the last answer"},
 		{"min_ms", milliseconds, "the quickest answer"},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,7 +25,12 @@ type group struct {
 	params        protocol.Params
 	separateAfter time.Duration
 	iface         sim.Interface
+	drift         drift
 }
+
+// drift is by how many millionths a clock is fast, and by how much more or less
+// at most.
+type drift struct{ ppm, spread float64 }
 
 // link is a part of the network that is different.
 type link struct {
@@ -139,6 +145,7 @@ func (d *decoder) groupOf(name string, at pos, o *object) *group {
 	o.size("receive_buffer", &g.iface.BufferBytes, 1<<30)
 	o.time("receive_time", &g.iface.Service)
 	o.through(&g.iface.Rate, &g.iface.MTU)
+	read(o, "drift", &g.drift, parseDrift)
 	if v := o.find("params"); v != nil {
 		d.paramsOf(d.object(v, o.at("params"), paramKeys), &g.params)
 	}
@@ -149,6 +156,27 @@ func (d *decoder) groupOf(name string, at pos, o *object) *group {
 	})
 	return g
 }
+
+// parseDrift reads "50ppm", or "-20ppm..50ppm".
+func parseDrift(s string) (drift, error) {
+	var at [2]float64
+	a, b, two := strings.Cut(s, "..")
+	if !two {
+		b = a
+	}
+	for i, word := range [2]string{a, b} {
+		digits, ok := strings.CutSuffix(strings.TrimSpace(word), "ppm")
+		v, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
+		if !ok || err != nil || !(v >= -maxDrift && v <= maxDrift) || i == 1 && v < at[0] {
+			return drift{}, fmt.Errorf("want by how many millionths the clocks are fast, from -%d to %d, such as 50ppm, or any between two, -20ppm..50ppm, not %s", maxDrift, maxDrift, quote(s))
+		}
+		at[i] = v
+	}
+	return drift{(at[0] + at[1]) / 2, (at[1] - at[0]) / 2}, nil
+}
+
+// maxDrift is by how many millionths a clock can be fast or slow.
+const maxDrift = 100_000
 
 func (d *decoder) paramsOf(o *object, p *protocol.Params) {
 	o.time("ack_timeout", &p.AckTimeout)

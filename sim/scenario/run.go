@@ -69,6 +69,7 @@ type run struct {
 	stop    time.Duration
 	answers uint64
 	broken  []string // what made the run fail, besides expectations
+	down    map[int]bool
 }
 
 // place is a group in the World.
@@ -84,7 +85,7 @@ type place struct {
 // an expectation that does not hold, an invariant that is violated and a panic
 // are no errors. Errors are those of Options.Progress.
 func (s *Scenario) Run(seed uint64, o Options) (rep *Report, err error) {
-	r := &run{s: s, o: o, w: sim.New(seed), stop: s.stop}
+	r := &run{s: s, o: o, w: sim.New(seed), stop: s.stop, down: map[int]bool{}}
 	if o.Until > 0 {
 		r.stop = o.Until
 	}
@@ -157,14 +158,8 @@ func (r *run) settle(g *group) error {
 		p.has = append(p.has, r.lotOf(g, res))
 	}
 	r.places = append(r.places, p)
-	if g.iface != (sim.Interface{}) {
-		of, err := r.set("group/"+g.name, union([]interval{{g.first, g.first + g.count}}), false)
-		if err == nil {
-			err = r.w.Interface(of, g.iface)
-		}
-		if err != nil {
-			return err
-		}
+	if err := r.equip(g); err != nil {
+		return err
 	}
 	cfg := actors.Config{Params: g.params, SeparateAfter: g.separateAfter}
 	shared := p.shared()
@@ -182,6 +177,22 @@ func (r *run) settle(g *group) error {
 	})
 	if err == nil {
 		p.addr = p.population.Addr(0)
+	}
+	return err
+}
+
+// equip sets how the nodes of a group are joined to the network, and how their
+// clocks run.
+func (r *run) equip(g *group) error {
+	if g.iface == (sim.Interface{}) && g.drift == (drift{}) {
+		return nil
+	}
+	of, err := r.set("group/"+g.name, union([]interval{{g.first, g.first + g.count}}), false)
+	if err == nil && g.iface != (sim.Interface{}) {
+		err = r.w.Interface(of, g.iface)
+	}
+	if err == nil && g.drift != (drift{}) {
+		err = r.w.Drift(sim.Drift{Nodes: of, PPM: g.drift.ppm, Spread: g.drift.spread})
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"time"
 
 	"github.com/coap2/coap2/sim"
 )
@@ -38,7 +39,7 @@ func (r *run) strike(f *fault, n int) {
 func (r *run) begin(f *fault, n int, who members) (end func(), err error) {
 	switch f.verb {
 	case crash:
-		return r.crash(f, who)
+		return r.crash(who)
 	case partition:
 		return r.part(f, n, who)
 	case disturb:
@@ -75,6 +76,36 @@ func (r *run) set(name string, who members, others bool) (pattern string, err er
 		return i >= 0 && who.has(i) != others
 	})
 	return "@" + name, err
+}
+
+// crash lets nodes crash; those that are down already are left to whoever has
+// felled them.
+func (r *run) crash(who members) (restart func(), err error) {
+	var fell []int
+	who.each(func(i int) {
+		if r.down[i] || err != nil {
+			return
+		}
+		if err = r.w.Crash(r.s.nodes.name(i)); err == nil {
+			r.down[i] = true
+			fell = append(fell, i)
+		}
+	})
+	return func() {
+		for _, i := range fell {
+			r.restart(i)
+		}
+	}, err
+}
+
+// restart starts a node that has crashed. Where its socket cannot be opened yet
+// (kill) it tries again, as whoever watches over a process does.
+func (r *run) restart(i int) {
+	if _, err := r.w.Restart(r.s.nodes.name(i)); err != nil {
+		r.w.AfterFunc(time.Second, func() { r.restart(i) })
+		return
+	}
+	delete(r.down, i)
 }
 
 // part parts nodes from others.

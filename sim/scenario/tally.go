@@ -51,7 +51,7 @@ func (t *tally) ended(now, since netio.Instant, res *actors.Response, err error)
 	case errors.As(err, &ce):
 		t.refused++
 		return "failed", ce.Code.String()
-	case errors.Is(err, actors.ErrCanceled):
+	case errors.Is(err, actors.ErrCanceled), errors.Is(err, actors.ErrStopped):
 		t.cancelled++
 		return "cancelled", ""
 	case errors.Is(err, actors.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
