@@ -25,13 +25,14 @@ const (
 	crash     verb = "crash"
 	partition verb = "partition"
 	disturb   verb = "disturb"
+	lie       verb = "lie"
 	kill      verb = "kill"
 	rebind    verb = "rebind"
 )
 
 var (
 	actionVerbs = map[verb]*section{discover: discoverKeys, request: requestKeys, load: loadKeys}
-	faultVerbs  = map[verb]*section{crash: crashKeys, partition: partitionKeys, disturb: disturbKeys, kill: killKeys, rebind: rebindKeys}
+	faultVerbs  = map[verb]*section{crash: crashKeys, partition: partitionKeys, disturb: disturbKeys, lie: lieKeys, kill: killKeys, rebind: rebindKeys}
 )
 
 // action is something that nodes do.

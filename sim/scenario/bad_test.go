@@ -78,6 +78,7 @@ func TestBadFiles(t *testing.T) {
 		{"no group address", head + "run:\n  x: {discover: all, from: a, group: 10.0.0.1}\n", `f.yaml:7: run.x.group: want the address of a group, such as 224.0.1.187, not "10.0.0.1"`},
 		{"too many requests", "version: 1\nnodes: {s: {count: 10000}}\nrun:\n  x: {request: GET /x, from: s, to: s}\n", "f.yaml:4: run.x.to: 10000 nodes ask 10000 each, which are 100000000 requests; at most 5000000 can be made at one time"},
 		{"a fault for nothing", head + "faults:\n  x: {disturb: s}\n", "f.yaml:7: faults.x: it disturbs nothing; want delay, loss, duplicate or corrupt"},
+		{"a lie without share", head + "faults:\n  x: {lie: s}\n", `f.yaml:7: faults.x: "share" is missing; it says of how many messages somebody lies`},
 		{"everybody apart", head + "faults:\n  x: {partition: all}\n", `f.yaml:7: faults.x.partition: "all" are all nodes; nobody is left from whom they could be parted`},
 		{"no way", head + "faults:\n  x: {partition: a, way: up}\n", `f.yaml:7: faults.x.way: want both, in (nothing reaches these nodes) or out (nothing leaves them), not "up"`},
 		{"again without end", head + "stop: 9s\nfaults:\n  x: {crash: a, every: 1s}\n", "f.yaml:8: faults.x.every: it begins again without having ended; for says how long it lasts"},

@@ -169,7 +169,7 @@
 //	  for               TIME              how long
 //	  count             NUMBER            and how many requests each of them makes at most
 //
-//	The FAULTS crash, partition and disturb
+//	The FAULTS crash, partition, disturb and lie
 //	  for               TIME              how long it lasts; without it to the end
 //
 //	A FAULT: crash
@@ -188,6 +188,11 @@
 //	  duplicate         SHARE             of them arrive twice
 //	  corrupt           SHARE             of them have a bit flipped that no checksum notices, after
 //	                                      which invariants may not hold
+//
+//	A FAULT: lie
+//	  lie               WHO               a stranger acknowledges CON messages of these nodes, and
+//	                                      answers for others without knowing the token
+//	  share             SHARE             of their CON messages
 //
 //	A FAULT: kill
 //	  kill              WHO               the sockets of these nodes die; they open them again

@@ -21,7 +21,8 @@ type fault struct {
 	delay                    span
 	loss, duplicate, corrupt float64
 
-	failures int // kill
+	share    float64 // lie
+	failures int     // kill
 }
 
 // way is which datagrams a partition loses, as seen from its nodes.
@@ -38,7 +39,7 @@ func (d *decoder) faultsOf(o *object, s *Scenario) {
 		if !d.named(name, at, path, "a fault") {
 			return
 		}
-		fo, w := d.verbOf(v, at, path, "the fault", faultVerbs, crash, partition, disturb, kill, rebind)
+		fo, w := d.verbOf(v, at, path, "the fault", faultVerbs, crash, partition, disturb, lie, kill, rebind)
 		if fo == nil {
 			return
 		}
@@ -58,6 +59,10 @@ func (d *decoder) faultsOf(o *object, s *Scenario) {
 			f.partition(fo, &s.nodes)
 		case disturb:
 			f.disturb(fo)
+		case lie:
+			if !fo.share("share", &f.share) && fo.find("share") == nil {
+				d.add(at, path, "\"share\" is missing; it says of how many messages somebody lies")
+			}
 		case kill:
 			fo.count("failures", &f.failures, 0, 1000)
 		}

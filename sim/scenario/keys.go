@@ -147,7 +147,7 @@ var (
 		{"for", "TIME", "how long"},
 		{"count", "NUMBER", "and how many requests each of them makes at most"},
 	}, more: []*section{timeKeys, actionKeys, askKeys}}
-	lastKeys = &section{title: "The FAULTS crash, partition and disturb", keys: []key{
+	lastKeys = &section{title: "The FAULTS crash, partition, disturb and lie", keys: []key{
 		{"for", "TIME", "how long it lasts; without it to the end"},
 	}}
 	crashKeys = &section{title: "A FAULT: crash", keys: []key{
@@ -165,6 +165,10 @@ var (
 		{"duplicate", "SHARE", "of them arrive twice"},
 		{"corrupt", "SHARE", "of them have a bit flipped that no checksum notices, after which invariants may not hold"},
 	}, more: []*section{timeKeys, lastKeys}}
+	lieKeys = &section{title: "A FAULT: lie", keys: []key{
+		{"lie", "WHO", "a stranger acknowledges CON messages of these nodes, and answers for others without knowing the token"},
+		{"share", "SHARE", "of their CON messages"},
+	}, more: []*section{timeKeys, lastKeys}}
 	killKeys = &section{title: "A FAULT: kill", keys: []key{
 		{"kill", "WHO", "the sockets of these nodes die; they open them again"},
 		{"failures", "NUMBER", "so many attempts to do so fail, each after a longer wait; 0 without it"},
@@ -179,6 +183,6 @@ func sections() []*section {
 	return []*section{
 		fileKeys, groupKeys, resourceKeys, paramKeys, linkKeys,
 		timeKeys, actionKeys, discoverKeys, askKeys, requestKeys, loadKeys,
-		lastKeys, crashKeys, partitionKeys, disturbKeys, killKeys, rebindKeys,
+		lastKeys, crashKeys, partitionKeys, disturbKeys, lieKeys, killKeys, rebindKeys,
 	}
 }

@@ -70,6 +70,7 @@ type run struct {
 	answers uint64
 	broken  []string // what made the run fail, besides expectations
 	down    map[int]bool
+	liar    *sim.Peer // nil while nobody lies
 }
 
 // place is a group in the World.

@@ -3,9 +3,11 @@ package scenario
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"strings"
 	"time"
 
+	"github.com/coap2/coap2/codec"
 	"github.com/coap2/coap2/sim"
 )
 
@@ -44,6 +46,8 @@ func (r *run) begin(f *fault, n int, who members) (end func(), err error) {
 		return r.part(f, n, who)
 	case disturb:
 		return r.disturb(f, n, who)
+	case lie:
+		return r.lie(f, n, who)
 	case kill:
 		return nil, r.forEach(who, func(name string) error {
 			_ = r.w.Kill(name, f.failures) // what is dead already stays so
@@ -147,6 +151,47 @@ func (r *run) disturb(f *fault, n int, who members) (end func(), err error) {
 	}
 	in := r.w.Fault(sim.Fault{From: others, To: these, Judge: judge})
 	return func() { out(); in() }, nil
+}
+
+// lie lets a stranger acknowledge what nodes send to others, and answer in the
+// name of these, once the message has been sent.
+func (r *run) lie(f *fault, n int, who members) (end func(), err error) {
+	if r.liar == nil {
+		if r.liar, err = r.w.Peer(askerMark + "liar"); err != nil {
+			return nil, err
+		}
+	}
+	name := fmt.Sprintf("fault/%s/%d", f.name, n)
+	these, err := r.set(name, who, false)
+	if err != nil {
+		return nil, err
+	}
+	random := r.rand(name)
+	return r.w.Fault(sim.Fault{From: these, Judge: func(p *sim.Packet) (v sim.Verdict) {
+		if m, err := p.Message(); err == nil && m.Type == codec.CON && !p.Multicast && happens(f.share, random) {
+			ack := codec.Message{Type: codec.ACK, MessageID: m.MessageID}
+			answer := codec.Message{Type: codec.ACK, Code: codec.Content, MessageID: m.MessageID, Token: codec.TokenFromUint64(random.Uint64())}
+			victim, other := p.Source, p.To
+			r.w.AfterFunc(0, func() { r.forge(victim, other, &ack, &answer) })
+		}
+		return v
+	}}), nil
+}
+
+// forge sends an acknowledgement from the liar, and an answer as if from another.
+func (r *run) forge(victim netip.AddrPort, other string, ack, answer *codec.Message) {
+	data, err := ack.Append(nil)
+	if err == nil {
+		err = r.liar.Send(victim, data)
+	}
+	if err == nil {
+		if data, err = answer.Append(nil); err == nil {
+			err = r.w.Inject(other, victim, data)
+		}
+	}
+	if err != nil {
+		r.broken = append(r.broken, err.Error())
+	}
 }
 
 // verdict says what happens to a datagram of a disturbed link.
