@@ -112,7 +112,7 @@ func (a *app) run(ctx context.Context, file string, f *oneFlags) error {
 	w := a.newWatch(ctx, f.speed.times)
 	o := scenario.Options{Until: f.until, Progress: w.progress, Begin: outs.begin, Event: outs.event}
 	var rep *scenario.Report
-	var differs *scenario.Difference
+	var differs *sim.Divergence
 	if f.twice {
 		rep, err = a.runTwice(s, seed, o)
 		if errors.As(err, &differs) {
@@ -137,7 +137,7 @@ func (a *app) run(ctx context.Context, file string, f *oneFlags) error {
 	}
 	switch {
 	case differs != nil:
-		return cli.Exit(exitFailed, differs)
+		return cli.Exit(exitFailed, fmt.Errorf("two runs with the same seed are not the same: %w", differs))
 	case !rep.Passed:
 		return cli.Exit(exitFailed, nil) // the report has said so
 	}

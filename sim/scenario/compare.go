@@ -4,39 +4,14 @@ import (
 	"bufio"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
 	"github.com/coap2/coap2/sim"
 )
 
-// Difference is the first event in which two runs with the same seed differ.
-type Difference struct {
-	// Event counts the events of the trace, from 1.
-	Event uint64
-	// First and Second are what happened in the two runs, as in the trace; "" =
-	// nothing did any more.
-	First, Second string
-}
-
-// Error implements error: it says what differs.
-func (d *Difference) Error() string {
-	say := func(s string) string {
-		if s == "" {
-			return "(the end)"
-		}
-		return s
-	}
-	text := fmt.Sprintf("scenario: two runs with the same seed differ, first in event %d: %s | %s", d.Event, say(d.First), say(d.Second))
-	if d.First == d.Second {
-		text += " (the same in words, but not in its bytes)"
-	}
-	return text
-}
-
 // Compare runs a scenario twice with the same seed and returns the Report of the
-// first run. If the second is not the same, the error is a *Difference. The
+// first run. If the second is not the same, the error is a *sim.Divergence. The
 // trace of the first run is kept meanwhile in spool, which must be empty.
 func (s *Scenario) Compare(seed uint64, o Options, spool io.ReadWriteSeeker) (*Report, error) {
 	buffered := bufio.NewWriterSize(spool, 1<<16)
@@ -63,11 +38,11 @@ func (s *Scenario) Compare(seed uint64, o Options, spool io.ReadWriteSeeker) (*R
 	if second.found == nil {
 		// The first may have gone on.
 		if line, _, err := second.next(); err == nil {
-			second.found = &Difference{Event: second.n + 1, First: line}
+			second.found = &sim.Divergence{Event: second.n + 1, First: line, Before: second.before}
 		}
 	}
 	if second.found == nil && again.TraceHash != rep.TraceHash {
-		second.found = &Difference{Event: second.n}
+		second.found = &sim.Divergence{Event: second.n, First: second.before, Second: second.before + inBytes}
 	}
 	if second.found != nil {
 		return rep, second.found
@@ -115,10 +90,16 @@ func (t *recorder) Write(line []byte) (int, error) {
 type comparer struct {
 	w     *sim.World
 	in    *bufio.Reader
-	n     uint64
-	found *Difference
+	n     int
+	found *sim.Divergence
 	err   error
+	// before is the last line that both have.
+	before string
 }
+
+// inBytes is said of lines that differ only in what the text of a trace does not
+// show.
+const inBytes = " (the same in words, but not in its bytes)"
 
 func (t *comparer) options(o Options) Options {
 	begin := o.Begin
@@ -149,14 +130,19 @@ func (t *comparer) Write(line []byte) (int, error) {
 		return len(line), nil
 	}
 	t.n++
+	now := strings.TrimSpace(string(line))
 	recorded, hash, err := t.next()
 	switch {
 	case errors.Is(err, io.EOF):
-		t.found = &Difference{Event: t.n, Second: strings.TrimSpace(string(line))}
+		t.found = &sim.Divergence{Event: t.n, Second: now, Before: t.before}
 	case err != nil:
 		t.err = err
 	case hash != t.w.Hash():
-		t.found = &Difference{Event: t.n, First: recorded, Second: strings.TrimSpace(string(line))}
+		if now == recorded {
+			now += inBytes
+		}
+		t.found = &sim.Divergence{Event: t.n, First: recorded, Second: now, Before: t.before}
 	}
+	t.before = recorded
 	return len(line), nil
 }

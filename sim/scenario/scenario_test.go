@@ -98,13 +98,14 @@ func TestCompare(t *testing.T) {
 			}
 		}}
 	}
-	var d *Difference
+	var d *sim.Divergence
 	_, err = s.Compare(1, leak(2*time.Second, "four", "five"), spool())
 	require.ErrorAs(t, err, &d)
 	require.Equal(t, "2.000000 server: it is four", d.First)
 	require.Equal(t, "2.000000 server: it is five", d.Second)
-	require.Greater(t, d.Event, uint64(100))
-	require.ErrorContains(t, err, "two runs with the same seed differ, first in event ")
+	require.Greater(t, d.Event, 100)
+	require.ErrorContains(t, err, "the traces differ first in event ")
+	require.NotEmpty(t, d.Before)
 
 	_, err = s.Compare(1, leak(2*time.Second, "four", ""), spool())
 	require.ErrorAs(t, err, &d)
@@ -117,9 +118,9 @@ func TestCompare(t *testing.T) {
 	for _, words := range [][]string{{"late", ""}, {"", "late"}} {
 		_, err = s.Compare(1, leak(time.Second, words...), spool())
 		require.ErrorAs(t, err, &d)
-		require.Equal(t, uint64(6), d.Event)
+		require.Equal(t, 6, d.Event)
 		require.Equal(t, "1.000000 server: it is late", d.First+d.Second)
-		require.ErrorContains(t, err, "(the end)")
+		require.ErrorContains(t, err, "nothing")
 	}
 }
 

@@ -180,17 +180,16 @@ func (r *run) lie(f *fault, n int, who members) (end func(), err error) {
 
 // forge sends an acknowledgement from the liar, and an answer as if from another.
 func (r *run) forge(victim netip.AddrPort, other string, ack, answer *codec.Message) {
-	data, err := ack.Append(nil)
-	if err == nil {
-		err = r.liar.Send(victim, data)
-	}
-	if err == nil {
-		if data, err = answer.Append(nil); err == nil {
-			err = r.w.Inject(other, victim, data)
+	for _, m := range [2]*codec.Message{ack, answer} {
+		data, err := m.Append(nil)
+		switch {
+		case err != nil:
+			r.broken = append(r.broken, err.Error())
+		case m == ack:
+			_ = r.liar.Send(victim, data) // the victim may be gone
+		default:
+			_ = r.w.Inject(other, victim, data) // and so may be the other
 		}
-	}
-	if err != nil {
-		r.broken = append(r.broken, err.Error())
 	}
 }
 
