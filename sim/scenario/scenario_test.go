@@ -47,11 +47,15 @@ func result(t *testing.T, rep *Report, action, name string) float64 {
 
 // TestSameSeedSameTrace: whatever else the machine does.
 func TestSameSeedSameTrace(t *testing.T) {
-	for name, set := range map[string][]string{"hello": nil, "discovery-1000": {"nodes.s.count=50"}, "load": nil, "chaos": nil} {
+	for name, set := range map[string][]string{"hello": nil, "discovery-1000": {"nodes.s.count=50"}, "load": {"stop=10s"}, "chaos": nil} {
 		s, err := Load(name, set...)
 		require.NoError(t, err)
 		want := runTest(t, s, 5).TraceHash
-		for range 10 {
+		times := 10
+		if raced || testing.Short() {
+			times = 2
+		}
+		for range times {
 			require.Equal(t, want, runTest(t, s, 5).TraceHash, name)
 		}
 		before := runtime.GOMAXPROCS(1)
@@ -325,11 +329,15 @@ func TestReportIsJSON(t *testing.T) {
 // TestSweeps: the shipped scenarios hold for more seeds than their own.
 func TestSweeps(t *testing.T) {
 	seeds := uint64(20)
-	if testing.Short() {
+	if raced || testing.Short() {
 		seeds = 3
 	}
 	for _, name := range scenarios.Names() {
-		s, err := Load(name)
+		var set []string
+		if name == "discovery-1000" {
+			set = []string{"nodes.s.count=200"}
+		}
+		s, err := Load(name, set...)
 		require.NoError(t, err)
 		require.NotEmpty(t, s.About(), name)
 		for seed := range seeds {
