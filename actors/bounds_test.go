@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/coap2/coap2/actors/protocol"
 	"github.com/coap2/coap2/codec"
 	"github.com/coap2/coap2/netio"
 )
@@ -218,4 +219,42 @@ func TestSpareBatchesAreBounded(t *testing.T) {
 		s.n.shard.takeBatch()
 	}
 	require.Zero(t, s.n.shard.batchBytes)
+}
+
+// A call has its own NSTART: what waits behind one with a low limit begins with
+// it when that is met, and when what it waited behind is cancelled.
+func TestCallsHaveTheirOwnNSTART(t *testing.T) {
+	w := newWires(t, 1)
+	n, end := w.node(Config{})
+	var sent []netio.Datagram
+	w.stray = func(_ *wire, d *netio.Datagram) {
+		sent = append(sent, netio.Datagram{Data: slices.Clone(d.Data), Peer: d.Peer, Local: end.addr})
+	}
+	ask := func(nstart int) *Call {
+		return n.Go(Request{URI: "coap://" + stranger(1).String() + "/", Params: protocol.Params{NStart: nstart}, Timeout: time.Hour}, nil)
+	}
+	reset := func(d netio.Datagram) {
+		d.Data = d.Data[:codec.HeaderLen]
+		d.Data[0], d.Data[1] = 0x70, 0
+		end.recv.Datagrams([]netio.Datagram{d})
+		w.carry()
+	}
+	for _, nstart := range []int{1, 1, 3, 3, 3} {
+		ask(nstart)
+	}
+	alone := ask(1)
+	ask(4)
+	w.carry()
+	require.Len(t, sent, 1)
+	reset(sent[0])
+	require.Len(t, sent, 4, "three at once")
+	reset(sent[1])
+	require.Len(t, sent, 5)
+	alone.Cancel() // it waits for all others
+	w.carry()
+	require.Len(t, sent, 6, "what waited behind it")
+	for _, d := range sent[2:] {
+		reset(d)
+	}
+	require.Zero(t, n.Stats().Exchanges)
 }

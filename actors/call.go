@@ -311,7 +311,7 @@ func (e *endpoint) onLaunch(ctx ctxActor, c *Call) {
 	if c.ended {
 		// It was cancelled after its turn had come: the turn goes on.
 		if pe := sh.peers.Find(c.peer); pe != nil {
-			sh.unexpect(pe, c.params.NStart)
+			sh.unexpect(pe)
 			sh.peers.Unpin(pe)
 		}
 		return
@@ -386,7 +386,7 @@ func (e *endpoint) onCancel(m cancelCall) {
 	case c.slot != nil:
 		e.sh.post(c.slot.pid, abort{c.slot.gen, m.err})
 	default:
-		if c.pe != nil && !c.holds && !c.pe.Value.window.Remove(turn{call: c}) {
+		if c.pe != nil && !c.holds && !e.sh.leaveQueue(c.pe, turn{call: c}) {
 			// Its turn has come and launch is under way; that will find it
 			// ended, and needs the peer.
 			e.sh.peers.Pin(c.pe)
@@ -452,9 +452,9 @@ func (sh *shard) giveBack(c *Call) {
 			// Nobody waits any more, but the peer has not responded: it is to
 			// be sent no more than PROBING_RATE (RFC 7252 §4.7).
 			sh.peers.Pin(c.pe)
-			sh.timers.Add(c.expected, timer{nil, unexpected{c.pe, c.params.NStart}})
+			sh.timers.Add(c.expected, timer{nil, unexpected{c.pe}})
 		} else {
-			sh.unexpect(c.pe, c.params.NStart)
+			sh.unexpect(c.pe)
 		}
 	}
 	c.expected = 0

@@ -103,7 +103,7 @@ func (sh *shard) settle(msg any) bool {
 	case unkeep:
 		sh.onUnkeep(m.peer)
 	case unexpected:
-		sh.unexpect(m.peer, m.nstart)
+		sh.unexpect(m.peer)
 		sh.peers.Unpin(m.peer)
 	default:
 		return false

@@ -286,7 +286,7 @@ func (x *exchange) unexpect() {
 	if c := x.slot.call; c != nil {
 		if c.holds {
 			c.holds = false
-			x.sh.unexpect(c.pe, c.params.NStart)
+			x.sh.unexpect(c.pe)
 		}
 		return
 	}
@@ -341,7 +341,7 @@ func (x *exchange) onAbort(err error) {
 		x.endCall(nil, err)
 	case x.separate:
 		if x.slot.named == nil { // it has not been sent yet: then once, and as NON
-			x.peer.Value.window.Remove(turn{slot: x.slot, gen: x.slot.gen})
+			x.sh.leaveQueue(x.peer, turn{slot: x.slot, gen: x.slot.gen})
 			x.buf[0] = x.buf[0]&^(3<<4) | byte(codec.NON)<<4
 			x.sh.resend(x.buf, x.dst, "")
 		}
@@ -375,7 +375,7 @@ func (x *exchange) onGiveUp() {
 		// Its answer still waits for its turn, behind others that the peer does
 		// not acknowledge.
 		x.sh.stats.rare().unacknowledged.Add(1)
-		x.peer.Value.window.Remove(turn{slot: x.slot, gen: x.slot.gen})
+		x.sh.leaveQueue(x.peer, turn{slot: x.slot, gen: x.slot.gen})
 		x.endSeparate()
 		return
 	}

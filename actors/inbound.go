@@ -250,10 +250,7 @@ type (
 	unkeep struct{ peer *peerEntry }
 	// unexpected: the time in which a NON request without response counts as
 	// outstanding is over.
-	unexpected struct {
-		peer   *peerEntry
-		nstart int
-	}
+	unexpected struct{ peer *peerEntry }
 	// handlerPanicked: a handler on a goroutine has.
 	handlerPanicked struct{ reason any }
 	// callBatch holds the calls of one datagram batch for one resource.

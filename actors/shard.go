@@ -346,23 +346,39 @@ func (sh *shard) onUnkeep(pe *peerEntry) {
 }
 
 // unexpect ends an interaction with a peer, and gives its turn to the next.
-func (sh *shard) unexpect(pe *peerEntry, nstart int) {
-	for {
-		next, ok := pe.Value.window.Release(nstart)
+func (sh *shard) unexpect(pe *peerEntry) {
+	next, ok := pe.Value.window.Release()
+	sh.proceed(pe, next, ok)
+}
+
+// leaveQueue takes out of the queue what waits for its turn with a peer, and
+// reports whether it was there.
+func (sh *shard) leaveQueue(pe *peerEntry, t turn) bool {
+	if !pe.Value.window.Remove(t) {
+		return false
+	}
+	next, ok := pe.Value.window.Admit()
+	sh.proceed(pe, next, ok)
+	return true
+}
+
+// proceed begins what has got its turn with a peer.
+func (sh *shard) proceed(pe *peerEntry, next turn, ok bool) {
+	w := &pe.Value.window
+	for ok {
 		switch {
-		case !ok:
-			return
 		case next.slot == nil:
 			sh.post(sh.endpoint, launch{next.call})
-			return
 		case next.slot.gen == next.gen:
 			// From now on the slot holds the turn: should its exchange end or
 			// fail before it hears of it, the release gives it back.
 			next.slot.outstanding = pe
 			sh.post(next.slot.pid, proceed{next.gen})
-			return
+		default: // it ended while it waited: the turn goes on
+			next, ok = w.Release()
+			continue
 		}
-		// It ended while it waited: the turn goes on to the next.
+		next, ok = w.Admit()
 	}
 }
 
@@ -370,7 +386,7 @@ func (sh *shard) unexpect(pe *peerEntry, nstart int) {
 func (sh *shard) unoutstand(s *slot) {
 	if pe := s.outstanding; pe != nil {
 		s.outstanding = nil
-		sh.unexpect(pe, sh.params.NStart)
+		sh.unexpect(pe)
 	}
 }
 

@@ -42,25 +42,33 @@ func (a Admission) String() string {
 //
 // T is what the owner knows an interaction by.
 type Window[T comparable] struct {
-	queue       []T // a ring
+	queue       []waiter[T] // a ring
 	head        int
 	waiting     int
 	outstanding int
 }
 
+// waiter is an item that waits, until fewer than its limit are outstanding.
+type waiter[T comparable] struct {
+	item  T
+	limit int
+}
+
 // keepQueue is how long a ring may be to be kept when it has run empty.
 const keepQueue = 64
 
-// Acquire asks for a place for item. limit is NSTART; less than 1 counts as 1.
-// At most maxQueue items wait.
+// Acquire asks for a place for item. limit is the NSTART of this interaction,
+// less than 1 counts as 1: it begins when fewer than that are outstanding, and
+// when none that came before it waits. At most maxQueue items wait.
 func (w *Window[T]) Acquire(limit int, maxQueue int, item T) Admission {
+	limit = max(limit, 1)
 	if Planted == BugWindow {
-		limit = max(limit, 1) + 1
+		limit++
 	}
 	if Planted == BugNoWindow {
 		limit = math.MaxInt
 	}
-	if w.waiting == 0 && w.outstanding < max(limit, 1) {
+	if w.waiting == 0 && w.outstanding < limit {
 		w.outstanding++
 		return Admitted
 	}
@@ -68,12 +76,12 @@ func (w *Window[T]) Acquire(limit int, maxQueue int, item T) Admission {
 		return Refused
 	}
 	if w.waiting == len(w.queue) {
-		q := make([]T, max(4, 2*len(w.queue)))
+		q := make([]waiter[T], max(4, 2*len(w.queue)))
 		n := copy(q, w.queue[w.head:])
 		copy(q[n:], w.queue[:w.head])
 		w.queue, w.head = q, 0
 	}
-	w.queue[w.slot(w.waiting)] = item
+	w.queue[w.slot(w.waiting)] = waiter[T]{item, limit}
 	w.waiting++
 	return Queued
 }
@@ -87,23 +95,24 @@ func (w *Window[T]) slot(i int) int {
 }
 
 // Release ends an outstanding interaction. If ok, next has waited longest and
-// is admitted in its place: the caller begins it.
-func (w *Window[T]) Release(limit int) (next T, ok bool) {
+// is admitted: the caller begins it, and asks Admit for more, as the limits of
+// those behind it may be higher.
+func (w *Window[T]) Release() (next T, ok bool) {
 	if w.outstanding > 0 {
 		w.outstanding--
 	}
-	return w.Admit(limit)
+	return w.Admit()
 }
 
-// Admit admits what has waited longest if there is room. Release does so
-// itself; Admit is for a limit that has been raised.
-func (w *Window[T]) Admit(limit int) (next T, ok bool) {
-	if w.waiting == 0 || w.outstanding >= max(limit, 1) {
+// Admit admits what has waited longest, if there is room for it. It is to be
+// asked after Remove, which may have taken away what others waited behind, and
+// after Release, until it says no.
+func (w *Window[T]) Admit() (next T, ok bool) {
+	if w.waiting == 0 || w.outstanding >= w.queue[w.head].limit {
 		return next, false
 	}
-	var zero T
-	next = w.queue[w.head]
-	w.queue[w.head] = zero
+	next = w.queue[w.head].item
+	w.queue[w.head] = waiter[T]{}
 	w.head = w.slot(1)
 	w.waiting--
 	w.outstanding++
@@ -116,14 +125,13 @@ func (w *Window[T]) Admit(limit int) (next T, ok bool) {
 // admitted is ended by Release.
 func (w *Window[T]) Remove(item T) bool {
 	for i := range w.waiting {
-		if w.queue[w.slot(i)] != item {
+		if w.queue[w.slot(i)].item != item {
 			continue
 		}
 		for ; i < w.waiting-1; i++ {
 			w.queue[w.slot(i)] = w.queue[w.slot(i+1)]
 		}
-		var zero T
-		w.queue[w.slot(i)] = zero
+		w.queue[w.slot(i)] = waiter[T]{}
 		w.waiting--
 		w.shrink()
 		return true

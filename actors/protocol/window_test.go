@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -21,57 +22,68 @@ func TestWindowNStart(t *testing.T) {
 	require.Equal(t, 2, w.Queued())
 	require.False(t, w.Idle())
 
-	next, ok := w.Release(1)
+	next, ok := w.Release()
 	require.True(t, ok)
 	require.Equal(t, "b", next)
 	require.Equal(t, 1, w.Outstanding())
 	require.True(t, w.Remove("c"))
 	require.False(t, w.Remove("c"))
-	_, ok = w.Release(1)
+	_, ok = w.Release()
 	require.False(t, ok)
 	require.True(t, w.Idle())
-	_, ok = w.Release(1) // one too many does no harm
+	_, ok = w.Release() // one too many does no harm
 	require.False(t, ok)
 	require.True(t, w.Idle())
 }
 
-func TestWindowLimitChanges(t *testing.T) {
+// Each interaction has a limit of its own, and none overtakes another.
+func TestWindowLimitsOfTheirOwn(t *testing.T) {
 	var w Window[int]
 	require.Equal(t, Admitted, w.Acquire(0, 9, 0), "a limit below 1 counts as 1")
-	for i := 1; i < 6; i++ {
-		require.Equal(t, Queued, w.Acquire(1, 9, i))
+	for i, limit := range []int{2, 4, 1, 3, 3} {
+		if want := []Admission{Admitted, Admitted, Queued, Queued, Queued}[i]; want == Admitted {
+			require.Equal(t, want, w.Acquire(limit, 9, i+1))
+		} else {
+			require.Equal(t, want, w.Acquire(limit, 9, i+1), "not before 3, which waits for all others")
+		}
 	}
-	// Raised: who waits comes before who comes.
-	require.Equal(t, Queued, w.Acquire(3, 9, 6))
-	for _, want := range []int{1, 2} {
-		next, ok := w.Admit(3)
+	for range 2 {
+		_, ok := w.Release()
+		require.False(t, ok)
+	}
+	next, ok := w.Release()
+	require.True(t, ok)
+	require.Equal(t, 3, next)
+	for _, want := range []int{4, 5} { // they may go beside it
+		next, ok = w.Admit()
 		require.True(t, ok)
 		require.Equal(t, want, next)
 	}
-	_, ok := w.Admit(3)
+	_, ok = w.Admit()
 	require.False(t, ok)
-	// Lowered: places are given up first.
-	for range 2 {
-		_, ok = w.Release(1)
-		require.False(t, ok)
-	}
-	next, ok := w.Release(1)
+
+	require.Equal(t, Queued, w.Acquire(1, 9, 6))
+	require.Equal(t, Queued, w.Acquire(4, 9, 7))
+	_, ok = w.Admit()
+	require.False(t, ok)
+	require.True(t, w.Remove(6))
+	next, ok = w.Admit()
 	require.True(t, ok)
-	require.Equal(t, 3, next)
-	require.Equal(t, Refused, w.Acquire(1, 0, 7))
+	require.Equal(t, 7, next)
+	require.Equal(t, Refused, w.Acquire(1, 0, 8))
 }
 
 func TestWindowModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var w Window[int]
-		var queue []int
+		var queue [][2]int // item, limit
 		outstanding, item := 0, 0
 		limit := func() int { return rapid.IntRange(1, 4).Draw(t, "limit") }
-		checkNext := func(l, next int, ok bool) {
-			want := len(queue) > 0 && outstanding < l
+		checkNext := func(next int, ok bool) {
+			want := len(queue) > 0 && outstanding < queue[0][1]
 			require.Equal(t, want, ok)
 			if ok {
-				require.Equal(t, queue[0], next)
+				require.Equal(t, queue[0][0], next)
 				queue = queue[1:]
 				outstanding++
 			}
@@ -86,27 +98,23 @@ func TestWindowModel(t *testing.T) {
 					outstanding++
 				} else if len(queue) < q {
 					want = Queued
-					queue = append(queue, item)
+					queue = append(queue, [2]int{item, l})
 				}
 				require.Equal(t, want, w.Acquire(l, q, item))
 			},
 			"release": func(t *rapid.T) {
-				l := limit()
 				outstanding = max(outstanding-1, 0)
-				next, ok := w.Release(l)
-				checkNext(l, next, ok)
+				checkNext(w.Release())
 			},
 			"admit": func(t *rapid.T) {
-				l := limit()
-				next, ok := w.Admit(l)
-				checkNext(l, next, ok)
+				checkNext(w.Admit())
 			},
 			"remove": func(t *rapid.T) {
 				v := rapid.IntRange(0, item).Draw(t, "item")
 				found := false
 				for i := range queue {
-					if queue[i] == v {
-						queue = append(append([]int(nil), queue[:i]...), queue[i+1:]...)
+					if queue[i][0] == v {
+						queue = slices.Delete(queue, i, i+1)
 						found = true
 						break
 					}
@@ -130,7 +138,7 @@ func TestWindowShrinks(t *testing.T) {
 		require.Equal(t, Queued, w.Acquire(1, 1000, i))
 	}
 	for i := range 500 {
-		next, ok := w.Release(1)
+		next, ok := w.Release()
 		require.True(t, ok)
 		require.Equal(t, i, next)
 	}
@@ -164,7 +172,7 @@ func BenchmarkWindow(b *testing.B) {
 	for b.Loop() {
 		w.Acquire(1, 16, 1)
 		w.Acquire(1, 16, 2)
-		w.Release(1)
-		w.Release(1)
+		w.Release()
+		w.Release()
 	}
 }
