@@ -109,6 +109,73 @@ func TestSeparateResponsesThatNobodyAcknowledges(t *testing.T) {
 	call.Cancel()
 }
 
+// What handlers on goroutines have, and wait for, is bounded in bytes too; so
+// are the separate responses that nobody acknowledges, and what waits for its
+// leisure.
+func TestBytesOfRequestsBeingServed(t *testing.T) {
+	s := newStrangers(t, Config{Limits: Limits{ServingBytes: 1000}, SeparateAfter: time.Hour})
+	h := newHeld()
+	handle(t, s.n, "/go", Resource{Post: h.handler, Concurrency: 1})
+	handle(t, s.n, "/inline", Resource{Inline: true, Post: text("inline")})
+	long := make([]byte, 600)
+	handle(t, s.n, "/sep", Resource{Separate: true, Concurrency: 1, Post: func(context.Context, *Request) (*Response, error) { return Bytes(codec.TextPlain, long) }})
+	handle(t, s.n, "/multi", Resource{Inline: true, Multicast: true, Get: func(context.Context, *Request) (*Response, error) {
+		return Bytes(codec.TextPlain, make([]byte, 50_000))
+	}})
+	post := func(i, size int, path string) []string {
+		d := s.datagram(i, codec.CON, codec.POST, 1, path)
+		d.Data = append(append(d.Data, 0xff), make([]byte, size)...)
+		s.got = nil
+		s.end.recv.Datagrams([]netio.Datagram{d})
+		s.carry()
+		return s.got
+	}
+	require.Empty(t, post(1, 600, "go"))
+	require.Empty(t, post(2, 300, "go"), "it waits")
+	require.Equal(t, []string{"3 ACK 5.03"}, post(3, 100, "go"))
+	require.Equal(t, []string{"4 ACK 2.04"}, post(4, 600, "inline"), "this takes no memory")
+	require.Equal(t, 900+2*(4+3+1), s.n.Stats().ServingBytes) // header, path, marker
+	require.EqualValues(t, 1, s.n.Stats().Shed)
+	for range 2 {
+		h.let <- struct{}{}
+	}
+	s.until(func() bool { return s.runner.running.Load() == 0 })
+	require.Zero(t, s.n.Stats().ServingBytes)
+	require.Empty(t, post(3, 900, "go"), "there is room again")
+	// Handlers that go on when their peer has given up still have the memory.
+	s.pass(s.n.params.ExchangeLifetime()+time.Second, time.Minute)
+	require.Zero(t, s.n.Stats().Exchanges)
+	require.Equal(t, []string{"5 ACK 5.03"}, post(5, 100, "go"))
+	h.let <- struct{}{}
+	s.until(func() bool { return s.runner.running.Load() == 0 })
+	require.Zero(t, s.n.Stats().ServingBytes)
+	requireAccounts(t, s.n)
+
+	for i := range 4 {
+		post(10+i, 1, "sep")
+		s.until(func() bool { return s.runner.running.Load() == 0 })
+	}
+	require.EqualValues(t, 3, s.n.Stats().Abandoned)
+	require.Equal(t, 1, s.n.Stats().Exchanges)
+
+	before := s.n.Stats().Unsent
+	for i := range 30 {
+		d := s.datagram(20+i, codec.NON, codec.GET, 1, "multi")
+		d.Multicast = true
+		s.end.recv.Datagrams([]netio.Datagram{d})
+	}
+	s.carry()
+	require.EqualValues(t, 30-maxDelayedBytes/50_000, s.n.Stats().Unsent-before)
+	s.pass(10*time.Minute, 10*time.Second)
+	requireRest(t, s.n, func(yield func(netip.AddrPort) bool) {
+		for i := range 50 {
+			if !yield(stranger(i)) {
+				return
+			}
+		}
+	})
+}
+
 // A separate response that waits for its turn is given up when its peer cannot
 // be waiting for it any more.
 func TestSeparateResponseThatWaitsTooLong(t *testing.T) {

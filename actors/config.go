@@ -57,8 +57,8 @@ type Config struct {
 }
 
 // Limits bound a node's memory. Zero fields mean the default. With Config.Shards
-// every shard has its part, at least 1, of Peers, Exchanges, DedupBytes and
-// KeptBytes.
+// every shard has its part, at least 1, of Peers, Exchanges, ServingBytes,
+// DedupBytes and KeptBytes.
 type Limits struct {
 	// Peers is the number of peers remembered; 0 = 65,536. Beyond it the one
 	// that was silent longest is forgotten; where all have something under way,
@@ -72,6 +72,11 @@ type Limits struct {
 	// and own ones fail with ErrBusy. Separate responses that wait for their
 	// acknowledgement have half of it at most; then the oldest is given up.
 	Exchanges int
+	// ServingBytes is the memory for requests that handlers on goroutines have
+	// or wait for, and as much again for separate responses that wait for their
+	// acknowledgement; 0 = 32 MiB. Beyond it requests for such handlers are
+	// answered 5.03, and the oldest of these responses is given up.
+	ServingBytes int
 	// PerPeer is the number of requests of one peer being served; 0 = 256.
 	// Beyond it requests are answered 5.03.
 	PerPeer int
@@ -97,6 +102,7 @@ func (l Limits) withDefaults() Limits {
 	}
 	def(&l.Peers, 65536)
 	def(&l.Exchanges, 16384)
+	def(&l.ServingBytes, 32<<20)
 	def(&l.PerPeer, 256)
 	def(&l.Queue, 1024)
 	def(&l.DedupBytes, 64<<20)
@@ -106,7 +112,7 @@ func (l Limits) withDefaults() Limits {
 
 // share returns the part that one of n shards has.
 func (l Limits) share(n int) Limits {
-	for _, v := range []*int{&l.Peers, &l.Exchanges, &l.DedupBytes, &l.KeptBytes} {
+	for _, v := range []*int{&l.Peers, &l.Exchanges, &l.ServingBytes, &l.DedupBytes, &l.KeptBytes} {
 		*v = max(*v/n, 1)
 	}
 	return l
@@ -139,7 +145,7 @@ func (c Config) Validate() error {
 		name  string
 		value int
 	}{
-		{"Peers", c.Limits.Peers}, {"Exchanges", c.Limits.Exchanges}, {"PerPeer", c.Limits.PerPeer},
+		{"Peers", c.Limits.Peers}, {"Exchanges", c.Limits.Exchanges}, {"PerPeer", c.Limits.PerPeer}, {"ServingBytes", c.Limits.ServingBytes},
 		{"Queue", c.Limits.Queue}, {"DedupBytes", c.Limits.DedupBytes}, {"KeptBytes", c.Limits.KeptBytes},
 	} {
 		if f.value < 0 {

@@ -8,6 +8,10 @@ import (
 
 const corePath = "/.well-known/core"
 
+// maxFilters is how many filters a request has at most: each is compared with
+// every link, on the node's goroutine. RFC 6690 §4.1 knows requests with one.
+const maxFilters = 8
+
 // coreResource lists the others (RFC 6690 §4).
 var coreResource = Resource{
 	Inline: true, Hidden: true, Multicast: true,
@@ -24,6 +28,13 @@ func (n *Node) coreRoute() *Route { return n.newRoute(corePath, coreSegments, &c
 func (n *Node) core(r *Request) (*Response, error) {
 	if f, ok := r.Options.Accept(); ok && f != codec.LinkFormat {
 		return nil, Errorf(codec.NotAcceptable, "only %v", codec.LinkFormat)
+	}
+	count := 0
+	for range r.Options.Values(codec.OptionURIQuery) {
+		count++
+	}
+	if count > maxFilters {
+		return nil, Errorf(codec.BadRequest, "at most %d filters", maxFilters)
 	}
 	filters, err := codec.ParseFilters(r.Options.Queries())
 	if err != nil {

@@ -225,12 +225,17 @@ func (e *endpoint) dispatch(ctx actor.Context, now netio.Instant, d *netio.Datag
 		return e.refuse(in, codec.BadOption, "this resource does not evaluate If-Match and If-None-Match")
 	case route.failed.Load():
 		return e.shed(in, "the resource has failed")
+	case !route.resource.Inline && sh.servingBytes+len(in.data) > sh.limits.ServingBytes:
+		return e.shed(in, "too many bytes of requests are being served")
 	case in.peer.Value.serving >= sh.limits.PerPeer:
 		return e.shed(in, "too many requests of this peer are being served")
 	}
 	s := sh.acquire(ctx)
 	if s == nil {
 		return e.shed(in, "too many requests are being served")
+	}
+	if !route.resource.Inline {
+		in.hold(len(in.data))
 	}
 	sh.serving++
 	in.peer.Value.serving++
@@ -427,13 +432,6 @@ func (e *endpoint) onUndelivered(u *undelivered) {
 			e.sh.post(s.pid, abort{s.gen, err})
 		}
 	}
-}
-
-// onSendDelayed sends a multicast answer whose leisure has passed.
-func (sh *shard) onSendDelayed(m *sendDelayed) {
-	sh.delayed--
-	sh.peers.Unpin(m.peer)
-	sh.resend(m.data, m.dst, "")
 }
 
 // HandleFailure implements actor.SupervisorStrategy for the exchanges: the peer

@@ -222,10 +222,10 @@ func (x *exchange) answerSeparately(in *incoming, m *codec.Message) {
 	x.separate = true
 	switch x.peer.Value.window.Acquire(x.params.NStart, sh.limits.Queue, turn{slot: x.slot, gen: x.slot.gen}) {
 	case protocol.Admitted:
-		sh.awaitAck(x.slot)
+		sh.awaitAck(x.slot, len(buf))
 		x.transmit()
 	case protocol.Queued:
-		sh.awaitAck(x.slot)
+		sh.awaitAck(x.slot, len(buf))
 	case protocol.Refused:
 		sh.stats.rare().unsent.Add(1)
 		x.separate = false

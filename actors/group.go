@@ -11,6 +11,9 @@ import (
 // Limits.Peers where that is less.
 const maxDelayed = 1024
 
+// maxDelayedBytes bounds their bytes: of ordinary answers there is room for all.
+const maxDelayedBytes = 1 << 20
+
 // answerGroup answers a request that was sent to a group: errors and what does
 // not help the asker are kept to ourselves, and the rest is sent at a random
 // moment within the leisure, so that not everybody answers at once (RFC 7252
@@ -26,6 +29,10 @@ func (x *exchange) answerGroup(in *incoming, m *codec.Message) {
 		sh.stats.rare().unsent.Add(1)
 		return
 	}
+	if sh.delayedBytes+m.EncodedLen() > maxDelayedBytes/len(sh.node.shards) {
+		sh.stats.rare().unsent.Add(1)
+		return
+	}
 	m.Type, m.MessageID = codec.NON, sh.nonMID(in.peer)
 	data, err := m.Append(nil)
 	if err != nil {
@@ -34,7 +41,16 @@ func (x *exchange) answerGroup(in *incoming, m *codec.Message) {
 		return
 	}
 	sh.delayed++
+	sh.delayedBytes += len(data)
 	sh.peers.Pin(in.peer)
 	leisure := time.Duration(sh.rand.Float64() * float64(sh.params.DefaultLeisure))
 	sh.after(leisure, nil, &sendDelayed{data: data, dst: in.dst, peer: in.peer})
+}
+
+// onSendDelayed sends a multicast answer whose leisure has passed.
+func (sh *shard) onSendDelayed(m *sendDelayed) {
+	sh.delayed--
+	sh.delayedBytes -= len(m.data)
+	sh.peers.Unpin(m.peer)
+	sh.resend(m.data, m.dst, "")
 }

@@ -114,6 +114,7 @@ type incoming struct {
 	batch *inbatch // nil once it has a copy of its own
 	data  []byte   // the datagram
 	own   []byte   // the copy
+	held  int      // what it counts in shard.servingBytes
 	msg   codec.Message
 	peer  *peerEntry
 	dst   to // where answers go
@@ -151,6 +152,14 @@ func (sh *shard) takeIncoming(b *inbatch) *incoming {
 	return in
 }
 
+// hold counts bytes of a request for as long as it is in use: a handler may
+// keep it beyond the end of its exchange.
+func (in *incoming) hold(n int) {
+	in.sh.servingBytes += n - in.held
+	in.held = n
+	in.sh.stats.servingBytes.Store(int64(in.sh.servingBytes))
+}
+
 // detach gives in a copy of its datagram, so that one slow request does not keep
 // the memory of all that came in the same batch.
 func (in *incoming) detach() {
@@ -171,6 +180,9 @@ func (in *incoming) free() {
 		return
 	}
 	sh, b := in.sh, in.batch
+	if in.held > 0 {
+		in.hold(0)
+	}
 	opts, own := in.msg.Options[:0], in.own
 	if cap(opts) > 64 {
 		opts = nil

@@ -350,8 +350,17 @@ func TestCoreListsAndFilters(t *testing.T) {
 		f, _ := res.ContentFormat()
 		require.Equal(t, codec.LinkFormat, f)
 	}
+	uri := srv.URI("/.well-known/core?rt=hum*")
+	for range maxFilters - 1 {
+		uri += "&rt=hum*"
+	}
+	res, err := cli.Get(t.Context(), uri)
+	require.NoError(t, err)
+	require.Equal(t, `</hum>;rt="humidity"`, string(res.Payload))
+	_, err = cli.Get(t.Context(), uri+"&rt=hum*")
+	requireCode(t, err, codec.BadRequest)
 	gone.Remove()
-	_, err := cli.Get(t.Context(), srv.URI("/gone"))
+	_, err = cli.Get(t.Context(), srv.URI("/gone"))
 	requireCode(t, err, codec.NotFound)
 	_, err = cli.Get(t.Context(), srv.URI("/.well-known/core"), codec.Accept(codec.JSON))
 	requireCode(t, err, codec.NotAcceptable)

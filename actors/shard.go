@@ -46,11 +46,13 @@ type shard struct {
 
 	midSecret [2]uint64
 
-	firstGen uint32       // of new slots: above all of those before a restart
-	serving  int          // slots that serve a request
-	keeping  int          // peers with keepUntil
-	delayed  int          // multicast answers that wait for their leisure
-	waiting  atomic.Int64 // cost of the batches that the endpoint has not seen
+	firstGen     uint32 // of new slots: above all of those before a restart
+	serving      int    // slots that serve a request
+	servingBytes int    // of requests for handlers on goroutines
+	keeping      int    // peers with keepUntil
+	delayed      int    // multicast answers that wait for their leisure
+	delayedBytes int
+	waiting      atomic.Int64 // cost of the batches that the endpoint has not seen
 
 	stopping bool
 	told     bool // the node, that nothing is being served any more
@@ -120,6 +122,7 @@ type slot struct {
 	// its place in shard.unacked
 	older, newer *slot
 	inList       bool
+	unacked      int // length of the response, while it is there
 	// its timers: for the next step, and for the end
 	first, second protocol.Handle
 }

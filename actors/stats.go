@@ -64,6 +64,9 @@ type Stats struct {
 	Panics, Restarts uint64
 	// Stale counts handlers that answered after the peer had given up.
 	Stale uint64
+	// ServingBytes is the present length of the requests that handlers on
+	// goroutines have or wait for: see Limits.ServingBytes.
+	ServingBytes int
 	// Peers and Exchanges are the present numbers; PeersPinned are those of the
 	// peers that cannot be forgotten now, and PeersEvicted counts those that
 	// made room for others.
@@ -79,7 +82,7 @@ type Stats struct {
 // counters are the live form of Stats; any goroutine may read them.
 type counters struct {
 	received, sent, requests, responses, duplicates, acknowledgements atomic.Uint64
-	exchanges                                                         atomic.Int64
+	exchanges, servingBytes                                           atomic.Int64
 	peers, pinned, remembered                                         gauge
 	// most nodes of a large network never count these
 	rarely atomic.Pointer[rareCounters]
@@ -137,6 +140,7 @@ func (c *counters) add(s *Stats) {
 	s.Duplicates += c.duplicates.Load()
 	s.Acknowledgements += c.acknowledgements.Load()
 	s.Exchanges += int(c.exchanges.Load())
+	s.ServingBytes += int(c.servingBytes.Load())
 	s.Peers += int(c.peers.v.Load())
 	s.PeersPinned += int(c.pinned.v.Load())
 	s.Remembered += int(c.remembered.v.Load())
