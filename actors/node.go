@@ -359,6 +359,12 @@ func (n *Node) Stop(ctx context.Context) error {
 		n.shard.post(n.pid, stopNode{})
 		if err = s.Wait(ctx); err != nil {
 			n.shard.post(n.pid, stopNow{})
+			// A shard may be waiting for room to send, and would not hear it.
+			if t := n.transport.Load(); t != nil {
+				if h, ok := (*t).(netio.Hurrier); ok {
+					h.Hurry()
+				}
+			}
 			_ = s.Wait(context.Background())
 			err = fmt.Errorf("actors: Stop: what was open has been cut off: %w", err)
 		}

@@ -158,6 +158,26 @@ func TestNetFullSendBuffer(t *testing.T) {
 	require.Zero(t, s.SendErrors+s.SendDown)
 }
 
+// A link that is all but dead does not keep the node from being stopped.
+func TestNetStopWhileTheSendBufferIsFull(t *testing.T) {
+	a, b := street(t)
+	a.shaped("tbf rate 1kbit burst 3000 limit 1000000")
+	one := a.node(Config{Open: a.open(udp.Config{WriteBuffer: 4096})})
+	b.node(Config{})
+	results := make(chan error, 300)
+	for range 300 {
+		one.Go(Request{Method: codec.PUT, URI: uri("192.0.2.2", "/echo"), Payload: make([]byte, 500), NonConfirmable: true, Params: protocol.Params{NStart: 300}},
+			func(_ *Response, err error) { results <- err })
+	}
+	require.Eventually(t, func() bool { return !idle(one) && one.Stats().Sent == 0 }, time.Minute, 10*time.Millisecond, "it waits for room")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, one.Stop(ctx), context.Canceled)
+	for range 300 {
+		require.Error(t, <-results)
+	}
+}
+
 // Where it is the queue of the link that is full, the system drops what is sent,
 // and says so: each is counted. A CON request bridges that by retransmissions; a
 // NON request fails at once, because nobody sends it again.

@@ -87,6 +87,11 @@ type Receiver struct {
 // opened. Dropped may be called at any time, also after Close.
 type DropCounter interface{ Dropped() uint64 }
 
+// Hurrier is implemented by transports whose writes may wait for room. Hurry ends
+// that, for those that wait and for all that come: what finds no room is lost,
+// with ErrTransient. It may be called at any time, by any goroutine.
+type Hurrier interface{ Hurry() }
+
 // Transport moves datagrams. It pushes what it receives; it is not read from.
 // Its methods may be called from several goroutines.
 type Transport interface {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
 	"syscall"
 
@@ -54,12 +55,16 @@ func (e *DeliveryError) Unwrap() error { return e.Cause }
 func (e *DeliveryError) Is(target error) bool { return target == netio.ErrTransient && e.MTU != 0 }
 
 // transient reports whether an error of sending may be over with the next
-// datagram: a queue of the system was full or its memory short, the socket is
-// dead and will be replaced, or the interface that a zone meant is gone, and
+// datagram: a queue of the system was full or its memory short, there was no
+// room and waiting is over (see Hurry), the socket is dead and will be replaced, or the interface that a zone meant is gone, and
 // perhaps there is another of that name.
 func transient(err error) bool {
-	return errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.ENODEV) || dead(err)
+	return errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.ENODEV) ||
+		errors.Is(err, errNoRoom) || errors.Is(err, os.ErrDeadlineExceeded) || dead(err)
 }
+
+// errNoRoom is the error of a write that does not wait.
+var errNoRoom = errors.New("the send buffer is full")
 
 // dead reports whether an error means that the descriptor is no socket any more.
 func dead(err error) bool { return errors.Is(err, syscall.EBADF) || errors.Is(err, syscall.ENOTSOCK) }

@@ -8,7 +8,12 @@ import (
 	"net/netip"
 	"slices"
 	"syscall"
+	"time"
 )
+
+// lookEvery is how often a reader looks at a socket that brings nothing: should
+// something else have taken the place of its descriptor, no event tells.
+const lookEvery = 10 * time.Second
 
 // tries is how often a port that is free in one family but taken in the other
 // is given back for another one.
@@ -20,7 +25,7 @@ func Open(cfg Config) (*Transport, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	t := &Transport{cfg: cfg.withDefaults(), done: make(chan struct{})}
+	t := &Transport{cfg: cfg.withDefaults(), look: lookEvery, done: make(chan struct{})}
 	for _, a := range t.cfg.Addrs {
 		if err := t.listen(a); err != nil {
 			t.shut(nil)

@@ -20,6 +20,7 @@ const persistent = 1000
 // why it cannot go on.
 func (s *socket) read() error {
 	s.allocate()
+	s.rearm()
 	for {
 		err := s.rc.Read(s.readable)
 		switch {
@@ -27,10 +28,8 @@ func (s *socket) read() error {
 			return nil
 		case s.fatal != nil:
 			return s.fatal
-		case errors.Is(err, os.ErrDeadlineExceeded): // see rouse
-			_ = s.conn.SetReadDeadline(time.Time{})
-			s.roused.Store(false)
-			s.recheck = true
+		case errors.Is(err, os.ErrDeadlineExceeded): // see rouse, and lookEvery
+			s.rearm()
 		default:
 			// The poller refuses to wait after an event that is an error and
 			// nothing else, which is an ICMP error while the write buffer is
@@ -46,6 +45,14 @@ func (s *socket) read() error {
 			s.t.pause(1)
 		}
 	}
+}
+
+// rearm sets the time of the next look, and lets the next call look into the
+// error queue. In this order: who rouses the reader after that is not missed.
+func (s *socket) rearm() {
+	_ = s.conn.SetReadDeadline(time.Now().Add(s.t.look))
+	s.roused.Store(false)
+	s.recheck = true
 }
 
 // allocate makes the buffers for reading, in the reader's goroutine: a transport
@@ -115,7 +122,8 @@ func (s *socket) readFailed(fd uintptr, errno unix.Errno) bool {
 	}
 	s.failures++
 	switch {
-	case errno == unix.EBADF || errno == unix.ENOTSOCK || errno == unix.EFAULT || errno == unix.EINVAL || errno == unix.ENOSYS,
+	case errno == unix.ECONNABORTED, // destroyed by an administrator, as ss -K does
+		errno == unix.EBADF || errno == unix.ENOTSOCK || errno == unix.EFAULT || errno == unix.EINVAL || errno == unix.ENOSYS,
 		!passing(errno) && s.failures >= persistent:
 		s.fatal = os.NewSyscallError("recvmmsg", errno)
 		return true

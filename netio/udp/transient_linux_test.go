@@ -6,6 +6,7 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -49,6 +50,63 @@ func TestDeadSocketIsFoundBySending(t *testing.T) {
 	require.ErrorIs(t, err, netio.ErrTransient)
 	require.ErrorIs(t, <-down, syscall.ENOTSOCK)
 	require.Zero(t, tr.Dropped())
+}
+
+// A node that only listens finds out by looking now and then.
+func TestDeadSocketIsFoundByLooking(t *testing.T) {
+	tr := at(t, "127.0.0.1:0", "127.0.0.1:0")
+	tr.look = time.Millisecond
+	down := make(chan error, 1)
+	in := make(chan string, 1)
+	require.NoError(t, tr.Start(netio.Receiver{
+		Datagrams: func(ds []netio.Datagram) { in <- string(ds[0].Data) },
+		Down:      func(err error) { down <- err },
+	}))
+	for range 100 { // looking disturbs nobody
+		require.NoError(t, tr.WriteTo(to(tr.Local()[0], "alive")))
+		require.Equal(t, "alive", <-in)
+	}
+	null, err := os.Open(os.DevNull)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, null.Close()) }()
+	var dup error
+	require.NoError(t, tr.sockets[1].rc.Control(func(fd uintptr) { dup = unix.Dup3(int(null.Fd()), int(fd), unix.O_CLOEXEC) }))
+	require.NoError(t, dup)
+	require.ErrorIs(t, <-down, syscall.ENOTSOCK)
+}
+
+// Who is in a hurry does not wait: what finds room is sent, the rest is lost for
+// now.
+func TestHurry(t *testing.T) {
+	tr := at(t, "127.0.0.1:0")
+	in := receive(t, tr)
+	require.False(t, tr.hurried.Load())
+	s := tr.sockets[0]
+	full := true
+	waiting := make(chan struct{}, 1)
+	try := s.writable
+	s.writable = func(fd uintptr) bool { // a full buffer, as on a slow link
+		if full {
+			select {
+			case waiting <- struct{}{}:
+			default:
+			}
+			return false
+		}
+		return try(fd)
+	}
+	lost := make(chan error)
+	go func() { lost <- tr.WriteTo(to(tr.Local()[0], "lost")) }()
+	<-waiting
+	tr.Hurry()
+	err := <-lost
+	require.ErrorIs(t, err, netio.ErrTransient)
+	require.ErrorContains(t, err, "the send buffer is full")
+	require.ErrorIs(t, tr.WriteTo(to(tr.Local()[0], "lost")), errNoRoom)
+	full = false
+	require.NoError(t, tr.WriteTo(to(tr.Local()[0], "arrives")))
+	require.Equal(t, "arrives", string((<-in).Data))
+	require.EqualValues(t, 2, tr.Stats().SendErrors)
 }
 
 // What is longer than the configuration allows is dropped, and counted.

@@ -20,12 +20,15 @@ type Transport struct {
 	only4, only6 *socket   // the socket of a family that has just one
 	zones        zones
 	recv         netio.Receiver
+	look         time.Duration // see lookEvery
 
 	mu      sync.Mutex
 	started bool
 	closed  bool  // by Close, not by failure
 	reading int   // readers that are alive
 	cause   error // why the transport failed
+
+	hurried atomic.Bool // writes do not wait
 
 	dead atomic.Bool   // closed or failed
 	done chan struct{} // closed when dead
@@ -35,6 +38,7 @@ type Transport struct {
 var (
 	_ netio.Transport   = (*Transport)(nil)
 	_ netio.DropCounter = (*Transport)(nil)
+	_ netio.Hurrier     = (*Transport)(nil)
 )
 
 // socket is one UDP socket of one family. What it needs for reading and writing
@@ -156,8 +160,8 @@ func (t *Transport) WriteTo(d netio.Datagram) error {
 }
 
 // WriteBatch implements netio.Transport. It never queues anything itself: while
-// the system's buffer is full it waits, until there is room or the transport is
-// closed. Datagrams that follow one another and leave by the same socket go in
+// the system's buffer is full it waits, until there is room, the transport is
+// closed, or Hurry is called. Datagrams that follow one another and leave by the same socket go in
 // one system call.
 //
 // Datagram.Local must be an address of the machine, or a group that is answered,
@@ -195,6 +199,15 @@ func (t *Transport) WriteBatch(ds []netio.Datagram) (n int, err error) {
 		}
 	}
 	return n, nil
+}
+
+// Hurry implements netio.Hurrier. On systems other than Linux nothing is sent any
+// more.
+func (t *Transport) Hurry() {
+	t.hurried.Store(true)
+	for s := range t.all() {
+		_ = s.conn.SetWriteDeadline(time.Unix(1, 0))
+	}
 }
 
 // sendError explains why a datagram was not sent.

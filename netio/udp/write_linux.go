@@ -26,7 +26,7 @@ func (s *socket) send(ds []netio.Datagram) (n int, err error) {
 			}
 		}
 		if s.queued > 0 {
-			if err := s.rc.Write(s.writable); err != nil {
+			if err := s.write(); err != nil {
 				s.sendErr = err
 			}
 		}
