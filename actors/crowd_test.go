@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -109,84 +108,6 @@ func (c *crowd) flush() {
 	c.answers, c.buf = c.answers[:0], c.buf[:0]
 }
 
-// handClock stands still until it is moved, and counts the timers that it is
-// asked for.
-type handClock struct {
-	mu      sync.Mutex
-	now     netio.Instant
-	pending []*handTimer
-	made    int // timers ever
-	most    int // pending at the same time
-}
-
-type handTimer struct {
-	clock *handClock
-	at    netio.Instant
-	f     func()
-}
-
-func (c *handClock) Now() netio.Instant {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *handClock) Wall(t netio.Instant) time.Time { return time.Unix(0, int64(t)) }
-
-func (c *handClock) AfterFunc(d time.Duration, f func()) netio.Timer {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	t := &handTimer{c, c.now.Add(max(d, 0)), f}
-	c.made++
-	if d <= 0 {
-		go f()
-		return t
-	}
-	c.pending = append(c.pending, t)
-	c.most = max(c.most, len(c.pending))
-	return t
-}
-
-// Stop implements netio.Timer.
-func (t *handTimer) Stop() bool {
-	t.clock.mu.Lock()
-	defer t.clock.mu.Unlock()
-	for i, p := range t.clock.pending {
-		if p == t {
-			t.clock.pending = append(t.clock.pending[:i], t.clock.pending[i+1:]...)
-			return true
-		}
-	}
-	return false
-}
-
-// move lets time pass in one step, and calls what is due.
-func (c *handClock) move(d time.Duration) {
-	c.mu.Lock()
-	c.now = c.now.Add(d)
-	var due, later []*handTimer
-	for _, t := range c.pending {
-		if t.at <= c.now {
-			due = append(due, t)
-		} else {
-			later = append(later, t)
-		}
-	}
-	c.pending = later
-	c.mu.Unlock()
-	for _, t := range due {
-		t.f()
-	}
-}
-
-// counts returns how many timers there have been, are, and were at most at
-// once.
-func (c *handClock) counts() (made, pending, most int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.made, len(c.pending), c.most
-}
-
 // countingRunner counts the goroutines that a node asks for.
 type countingRunner struct {
 	Runner
@@ -199,10 +120,10 @@ func (r *countingRunner) Go(task func()) {
 }
 
 // crowded starts a node in the middle of a crowd, under a clock moved by hand.
-func crowded(t testing.TB, cfg Config) (*Node, *crowd, *handClock, *countingRunner) {
+func crowded(t testing.TB, cfg Config) (*Node, *crowd, *stillClock, *countingRunner) {
 	t.Helper()
 	env := *SystemEnv()
-	clock, runner := &handClock{now: netio.Instant(time.Second)}, &countingRunner{Runner: env.Runner}
+	clock, runner := newStillClock(), &countingRunner{Runner: env.Runner}
 	env.Clock, env.Runner = clock, runner
 	env.Rand = func(node, stream string) *rand.Rand { return rand.New(rand.NewPCG(1, 2)) }
 	c := &crowd{}

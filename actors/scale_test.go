@@ -73,7 +73,7 @@ func TestOutstandingRequestsAreOnlyData(t *testing.T) {
 	now, _, most = clock.counts()
 	require.LessOrEqual(t, now-made, 40, "timers made")
 	require.LessOrEqual(t, most, 2, "timers at once")
-	clock.move(time.Hour)
+	clock.advance(time.Hour)
 	settle(n)
 	_, pending, _ = clock.counts()
 	require.Zero(t, pending, "timers")
@@ -140,7 +140,7 @@ func TestEachOfManyRequestsEndsOnce(t *testing.T) {
 	// given up.
 	pass := func(d time.Duration) {
 		for ; d > 0; d -= time.Second / 2 {
-			clock.move(time.Second / 2)
+			clock.advance(time.Second / 2)
 			settle(n)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"os"
-	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -32,70 +31,6 @@ func seed(t testing.TB) uint64 {
 		}
 	})
 	return s
-}
-
-// stillClock is a clock that stands still until the test moves it on.
-type stillClock struct {
-	mu     sync.Mutex
-	now    netio.Instant
-	timers []*stillTimer // by time
-}
-
-type stillTimer struct {
-	clock *stillClock
-	at    netio.Instant
-	f     func()
-}
-
-func newStillClock() *stillClock { return &stillClock{now: netio.Instant(time.Second)} }
-
-func (c *stillClock) Now() netio.Instant {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *stillClock) Wall(t netio.Instant) time.Time { return time.Unix(0, int64(t)) }
-
-func (c *stillClock) AfterFunc(d time.Duration, f func()) netio.Timer {
-	c.mu.Lock()
-	t := &stillTimer{c, c.now.Add(d), f}
-	if d > 0 {
-		i := len(c.timers)
-		for i > 0 && c.timers[i-1].at > t.at {
-			i--
-		}
-		c.timers = slices.Insert(c.timers, i, t)
-	}
-	c.mu.Unlock()
-	if d <= 0 {
-		f()
-	}
-	return t
-}
-
-func (t *stillTimer) Stop() bool {
-	t.clock.mu.Lock()
-	defer t.clock.mu.Unlock()
-	i := slices.Index(t.clock.timers, t)
-	if i >= 0 {
-		t.clock.timers = slices.Delete(t.clock.timers, i, i+1)
-	}
-	return i >= 0
-}
-
-// advance moves the clock on and fires what is due then.
-func (c *stillClock) advance(d time.Duration) {
-	c.mu.Lock()
-	c.now = c.now.Add(d)
-	for len(c.timers) > 0 && c.timers[0].at <= c.now {
-		f := c.timers[0].f
-		c.timers = slices.Delete(c.timers, 0, 1)
-		c.mu.Unlock()
-		f()
-		c.mu.Lock()
-	}
-	c.mu.Unlock()
 }
 
 // taskRunner knows how many tasks have not ended, and says when one does.
