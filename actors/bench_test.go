@@ -4,6 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -67,4 +70,56 @@ func BenchmarkRequest(b *testing.B) {
 	}
 	require.Equal(b, done, mem.sent)
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(done), "ns/request")
+}
+
+// counting is a memory transport that several shards use at the same time.
+type counting struct {
+	memory
+	sent atomic.Int64
+}
+
+func (c *counting) WriteBatch(d []netio.Datagram) (int, error) {
+	c.sent.Add(int64(len(d)))
+	return len(d), nil
+}
+
+// BenchmarkShards is BenchmarkRequest with two readers, on one shard and on two:
+// how much of the node's own work is done at the same time.
+func BenchmarkShards(b *testing.B) {
+	for _, shards := range []int{1, 2} {
+		b.Run(strconv.Itoa(shards), func(b *testing.B) {
+			mem := &counting{}
+			n, err := Start(Config{Shards: shards, Open: func() (netio.Transport, error) { return mem, nil }, Log: slog.New(slog.DiscardHandler)})
+			require.NoError(b, err)
+			defer func() { require.NoError(b, n.Stop(b.Context())) }()
+			res := &Response{Payload: []byte("hello world")}
+			handle(b, n, "/hello", Resource{Inline: true, Get: func(context.Context, *Request) (*Response, error) { return res, nil }})
+			b.ReportAllocs()
+			const batch, readers = 64, 2
+			var reading sync.WaitGroup
+			for reader := range readers {
+				reading.Go(func() {
+					ds := make([]netio.Datagram, 0, batch)
+					for i := 0; len(ds) < batch; i++ {
+						p := netio.Peer{Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, byte(reader), byte(i >> 8), byte(i)}), 5683)}
+						if netio.ShardOf(p, 2) == reader {
+							m := codec.Message{Code: codec.GET, Token: codec.TokenFromUint64(uint64(i)), Options: codec.Options{codec.URIPath("hello")}}
+							data, _ := m.Append(nil)
+							ds = append(ds, netio.Datagram{Data: data, Peer: p})
+						}
+					}
+					for mid := range b.N / readers {
+						for i := range ds {
+							ds[i].Data[2], ds[i].Data[3] = byte(mid>>8), byte(mid)
+						}
+						mem.recv.Datagrams(ds)
+					}
+				})
+			}
+			reading.Wait()
+			st := n.Stats()
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(st.Received), "ns/request")
+			b.ReportMetric(float64(st.Dropped["overload"]), "lost")
+		})
+	}
 }
