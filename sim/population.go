@@ -86,11 +86,11 @@ func (p *Population) check() error {
 	c := &g.Config
 	switch {
 	case g.Count < 1 || g.Count > maxPopulation || len(w.hosts)+g.Count > math.MaxInt32:
-		return fmt.Errorf("Count is %d; it must be between 1 and %d", g.Count, maxPopulation)
+		return fmt.Errorf("the Count is %d; it must be between 1 and %d", g.Count, maxPopulation)
 	case g.First < 0 || g.First > math.MaxInt32:
-		return fmt.Errorf("First is %d; it must be between 0 and %d", g.First, math.MaxInt32)
+		return fmt.Errorf("the First is %d; it must be between 0 and %d", g.First, math.MaxInt32)
 	case !ok || strings.Contains(p.suffix, "%"):
-		return errors.New("Name is no pattern; want one such as s%d")
+		return errors.New("the Name is no pattern; want one such as s%d")
 	case c.Env != nil || c.Open != nil || c.Name != "" || len(c.Listen) > 0 || c.Setup != nil:
 		return errors.New("Config.Name, Listen, Env, Open and Setup are not for a group; see Group")
 	}
