@@ -168,15 +168,14 @@ func TestHostileDatagramsOnSockets(t *testing.T) {
 			h.check()
 			lost += keepPace(srv, sent-lost, 0)
 			require.Eventually(t, func() bool { return srv.shard.waiting.Load() == 0 }, time.Minute, time.Millisecond)
-			heaps = append(heaps, heap())
+			heaps = append(heaps, heap()-pooled(srv))
 		}
 	}
 	over.Store(true)
 	o.leave()
 	release()
-	// Besides the samples' own noise the pools of exchanges and batches grow with
-	// the greatest burst, by a few hundred of 2 to 12 KiB. 4 MiB are 12 bytes for
-	// each datagram of a third.
+	// Besides the samples' own noise there are pools that grow with the greatest
+	// burst. 4 MiB are 12 bytes for each datagram of a third.
 	requireFlat(t, "heap", heaps, 4<<20)
 	assert.Eventually(t, func() bool { return h.open.Load() == 0 && srv.Stats().Exchanges == 0 && cli.Stats().Exchanges == 0 }, time.Minute, 10*time.Millisecond)
 	h.check()
@@ -196,6 +195,15 @@ func TestHostileDatagramsOnSockets(t *testing.T) {
 		keeping, left := atRest(srv, everybody)
 		return keeping == 0 && len(left) == 0
 	}, time.Minute, 10*time.Millisecond)
+}
+
+// pooled estimates the memory of the exchanges that a node has in its pool: one
+// great burst, on a machine that stood still for a while, makes thousands.
+func pooled(n *Node) (bytes uint64) {
+	for _, sh := range n.shards {
+		onShard(sh, func() { bytes += 2048 * uint64(len(sh.slots)) })
+	}
+	return bytes
 }
 
 // keepPace waits until the node has received all that was sent, but for so many,
