@@ -86,7 +86,7 @@ type place struct {
 // an expectation that does not hold, an invariant that is violated and a panic
 // are no errors. Errors are those of Options.Progress.
 func (s *Scenario) Run(seed uint64, o Options) (rep *Report, err error) {
-	r := &run{s: s, o: o, w: sim.New(seed), stop: s.stop, down: map[int]bool{}}
+	r := &run{s: s, o: o, w: sim.Config{Seed: seed, Unchecked: !s.invariants}.New(), stop: s.stop, down: map[int]bool{}}
 	if o.Until > 0 {
 		r.stop = o.Until
 	}
