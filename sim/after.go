@@ -11,5 +11,5 @@ import (
 // that is ready has been done; it must not block, but may begin what does, by
 // World.Go.
 func (w *World) AfterFunc(d time.Duration, f func()) netio.Timer {
-	return clock{w}.AfterFunc(d, f)
+	return w.env.Clock.AfterFunc(d, f)
 }

@@ -48,6 +48,9 @@ const maxPPM = 500_000
 // Drift lets the clocks of nodes run fast or slow, of those that are started from
 // now on; of several that fit, the one set last counts.
 func (w *World) Drift(d Drift) error {
+	if w.live != nil {
+		return fmt.Errorf("%w: clocks that drift", ErrLive)
+	}
 	for _, f := range [...]struct {
 		name string
 		v    float64

@@ -20,7 +20,7 @@ type dozing struct {
 
 // used notes that a node has something to do.
 func (w *World) used(h *host) {
-	if h.member == 0 {
+	if h.member == 0 || w.live != nil {
 		return
 	}
 	h.active = w.now

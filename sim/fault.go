@@ -105,6 +105,7 @@ func (f *Fault) Validate() error {
 // Fault lets a fault happen from now on, besides those that are there. The
 // function that it returns ends it. One that is not valid hits nobody.
 func (w *World) Fault(f Fault) (remove func()) {
+	defer w.hold()()
 	x := &fault{Fault: f, from: selectorOf(f.From), to: selectorOf(f.To)}
 	w.faults = append(w.faults, x)
 	changed := func() {
@@ -114,6 +115,7 @@ func (w *World) Fault(f Fault) (remove func()) {
 	}
 	changed()
 	return func() {
+		defer w.hold()()
 		w.faults = slices.DeleteFunc(slices.Clone(w.faults), func(o *fault) bool { return o == x })
 		changed()
 	}

@@ -91,7 +91,10 @@ type audit struct {
 
 // Violations returns the invariants that were found not to hold so far, the
 // first hundred of them. There should be none.
-func (w *World) Violations() []*Violation { return append([]*Violation(nil), w.audit.found...) }
+func (w *World) Violations() []*Violation {
+	defer w.hold()()
+	return append([]*Violation(nil), w.audit.found...)
+}
 
 // violation returns the first that was found, as an error.
 func (w *World) violation() error {

@@ -19,6 +19,7 @@ type life struct {
 
 // Message implements actors.Observer.
 func (l *life) Message(e *actors.TapEvent) {
+	defer l.host.w.hold()()
 	if !l.over {
 		l.host.w.audited(l.host, e)
 		l.host.message(e)
@@ -27,6 +28,7 @@ func (l *life) Message(e *actors.TapEvent) {
 
 // Handles implements actors.Observer.
 func (l *life) Handles(r *actors.Request, m *codec.Message) {
+	defer l.host.w.hold()()
 	if l.over {
 		return
 	}
@@ -58,19 +60,31 @@ func (l *life) Settled(peer netio.Peer, mid uint16, answered bool) {
 // do the contexts of its handlers, because what runs in the World for it must come
 // to an end; nothing of that leaves the node. Restart lets it live again.
 func (w *World) Crash(name string) error {
+	n, err := w.crash(name)
+	if n != nil {
+		ctx, end := actors.NewTaskContext(w.env)
+		end(actors.ErrStopped)
+		w.Go(func(context.Context) { _ = n.Stop(ctx) })
+	}
+	return err
+}
+
+// crash takes a node away and returns what is left of it.
+func (w *World) crash(name string) (*actors.Node, error) {
+	defer w.hold()()
 	id, ok := w.idOf(name)
 	if !ok {
-		return fmt.Errorf("sim: there is no node %q", name)
+		return nil, fmt.Errorf("sim: there is no node %q", name)
 	}
 	h := w.hosts[id]
 	if h == nil {
 		h = w.member(id) // it has never been needed, and will not be
 	}
 	if h.spec == nil {
-		return fmt.Errorf("sim: %q is no node", name)
+		return nil, fmt.Errorf("sim: %q is no node", name)
 	}
 	if h.down {
-		return fmt.Errorf("sim: %q has crashed already", name)
+		return nil, fmt.Errorf("sim: %q has crashed already", name)
 	}
 	w.trace.text(w, traceNote, name, "crashes")
 	h.down = true
@@ -80,13 +94,9 @@ func (w *World) Crash(name string) error {
 	if h.life != nil {
 		h.life.over = true
 	}
-	if n := h.node; n != nil {
-		h.node = nil
-		ctx, end := actors.NewTaskContext(w.env)
-		end(actors.ErrStopped)
-		w.Go(func(context.Context) { _ = n.Stop(ctx) })
-	}
-	return nil
+	n := h.node
+	h.node = nil
+	return n, nil
 }
 
 // Restart starts a node that has crashed, or has been stopped, with the
@@ -94,6 +104,17 @@ func (w *World) Crash(name string) error {
 // of its lives before but what is in its Store: message IDs and tokens begin anew,
 // from randomness keyed by seed, node and life.
 func (w *World) Restart(name string) (*actors.Node, error) {
+	h, err := w.endedHost(name)
+	if err != nil {
+		return nil, err
+	}
+	h.failed = w.start(h)
+	return h.node, h.failed
+}
+
+// endedHost returns the host of a node that has crashed or stopped.
+func (w *World) endedHost(name string) (*host, error) {
+	defer w.hold()()
 	id, ok := w.idOf(name)
 	if !ok {
 		return nil, fmt.Errorf("sim: there is no node %q", name)
@@ -109,8 +130,7 @@ func (w *World) Restart(name string) (*actors.Node, error) {
 		return nil, fmt.Errorf("sim: %q is no node", name)
 	}
 	w.trace.text(w, traceNote, name, "restarts")
-	h.failed = w.start(h)
-	return h.node, h.failed
+	return h, nil
 }
 
 // Store is what a node keeps over a crash: values by key. A node finds its own in
@@ -122,6 +142,7 @@ type Store struct {
 // Store returns the Store of a node, which is empty at first; nil if there is no
 // node of that name.
 func (w *World) Store(name string) *Store {
+	defer w.hold()()
 	id, ok := w.idOf(name)
 	if !ok {
 		return nil

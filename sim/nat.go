@@ -70,6 +70,11 @@ func (t *translations) forget(m *mapping) {
 // counts. One with the same Nodes takes the place of the other, and all its
 // mappings end.
 func (w *World) NAT(n NAT) error {
+	defer w.hold()()
+	return w.nat(n)
+}
+
+func (w *World) nat(n NAT) error {
 	if err := n.Validate(); err != nil {
 		return err
 	}
@@ -87,12 +92,13 @@ func (w *World) NAT(n NAT) error {
 // from now on others see it with another port, and what is sent to the one
 // before finds nobody. A node that is behind no NAT gets one of its own.
 func (w *World) Rebind(name string) error {
+	defer w.hold()()
 	id, ok := w.idOf(name)
 	if !ok {
 		return fmt.Errorf("sim: there is no node or peer %q", name)
 	}
 	if w.natOf(id) == nil {
-		if err := w.NAT(NAT{Nodes: name}); err != nil {
+		if err := w.nat(NAT{Nodes: name}); err != nil {
 			return err
 		}
 	}
@@ -109,6 +115,7 @@ func (w *World) Rebind(name string) error {
 // its own if there is none. It is the zero value if there is a NAT and no mapping
 // now.
 func (w *World) Outside(name string) netip.AddrPort {
+	defer w.hold()()
 	id, ok := w.idOf(name)
 	if !ok {
 		return netip.AddrPort{}

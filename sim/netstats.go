@@ -107,7 +107,10 @@ func (s *NetStats) Balanced() bool {
 }
 
 // NetStats returns the counters of the network.
-func (w *World) NetStats() NetStats { return w.stats }
+func (w *World) NetStats() NetStats {
+	defer w.hold()()
+	return w.stats
+}
 
 // TransitKind is what happens to a datagram in the network.
 type TransitKind uint8
@@ -149,9 +152,11 @@ func (t *Transit) Time() time.Time { return clock{}.Wall(t.At) }
 // order, until the function that it returns is called. Package pcap writes it to
 // a file.
 func (w *World) Watch(f func(*Transit)) (stop func()) {
+	defer w.hold()()
 	x := &watcher{f}
 	w.watchers = append(w.watchers, x)
 	return func() {
+		defer w.hold()()
 		for i := range w.watchers {
 			if w.watchers[i] == x {
 				w.watchers = append(w.watchers[:i:i], w.watchers[i+1:]...)

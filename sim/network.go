@@ -70,6 +70,7 @@ type host struct {
 	life   *life
 	drift  *drift  // of its clock; nil = none
 	down   bool    // it has crashed
+	port   *port   // in a live World, once it is needed
 	failed error   // of a member whose node could not be started
 	sock   *socket // nil while it has none that is open
 	key    uint64  // stands for its name
@@ -171,6 +172,7 @@ func (n *network) nameOf(a netip.AddrPort) string {
 // opener returns what opens a host's socket for its node.
 func (w *World) opener(h *host) func() (netio.Transport, error) {
 	return func() (netio.Transport, error) {
+		defer w.hold()()
 		s, err := w.open(h)
 		if err != nil {
 			return nil, err // and not a nil *socket in an interface
@@ -200,15 +202,19 @@ func (w *World) Kill(name string, failures int) error {
 	if id, ok := w.idOf(name); ok {
 		h, _ = w.wake(id)
 	}
+	release := w.hold()
 	if h == nil || h.sock == nil {
+		release()
 		return fmt.Errorf("sim: %q has no open socket", name)
 	}
 	h.refuse = failures
 	w.trace.text(w, traceNote, name, "socket dies")
 	s := h.sock
 	s.shut()
-	if s.receiver.Down != nil {
-		s.receiver.Down(errors.New("sim: the socket has died"))
+	down := s.receiver.Down
+	release()
+	if down != nil {
+		down(errors.New("sim: the socket has died"))
 	}
 	return nil
 }

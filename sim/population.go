@@ -64,6 +64,7 @@ type spec struct {
 // place in the network: a few bytes, and nothing happens for it. Then it is
 // started, as by World.Node, and stays.
 func (w *World) Nodes(g Group) (*Population, error) {
+	defer w.hold()()
 	if w.closed {
 		return nil, fmt.Errorf("sim: nodes %q: %w", g.Name, ErrClosed)
 	}
@@ -195,7 +196,10 @@ func (p *Population) holds(a netip.AddrPort) bool {
 func (p *Population) Len() int { return p.group.Count }
 
 // Awake returns how many of them have been needed so far.
-func (p *Population) Awake() int { return p.awake }
+func (p *Population) Awake() int {
+	defer p.w.hold()()
+	return p.awake
+}
 
 // Name returns the name of node i, counted from 0.
 func (p *Population) Name(i int) string {
@@ -216,6 +220,7 @@ func (p *Population) Node(i int) (*actors.Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer p.w.hold()()
 	if h.down {
 		return nil, fmt.Errorf("sim: node %q has crashed", h.name)
 	}
@@ -307,7 +312,9 @@ func (p *Population) indexOf(a netip.AddrPort) (i int, ok bool) {
 // Lookup returns the node of a name. One of a population that has not been needed
 // before is started.
 func (w *World) Lookup(name string) (*actors.Node, error) {
+	release := w.hold()
 	id, ok := w.idOf(name)
+	release()
 	if !ok {
 		return nil, fmt.Errorf("sim: there is no node %q", name)
 	}
@@ -315,6 +322,7 @@ func (w *World) Lookup(name string) (*actors.Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer w.hold()()
 	switch {
 	case h.down:
 		return nil, fmt.Errorf("sim: node %q has crashed", name)
@@ -391,6 +399,9 @@ func (n *network) addrsOfID(id hostID) []netip.AddrPort {
 // wake returns a host; if it is a member of a population that has not been
 // needed before, its node is started.
 func (w *World) wake(id hostID) (*host, error) {
+	if w.live != nil {
+		return w.wakeLive(id)
+	}
 	if h := w.hosts[id]; h != nil {
 		return h, h.failed
 	}

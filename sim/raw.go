@@ -21,6 +21,16 @@ type Peer struct {
 // Peer makes a Peer with a name, at the next free address, or at the one given
 // (see World.Node).
 func (w *World) Peer(name string, listen ...string) (*Peer, error) {
+	s, err := w.peer(name, listen)
+	if err != nil {
+		return nil, err
+	}
+	p := &Peer{w: w, host: s.host}
+	return p, s.Start(netio.Receiver{Datagrams: p.receive})
+}
+
+func (w *World) peer(name string, listen []string) (*socket, error) {
+	defer w.hold()()
 	if w.closed {
 		return nil, fmt.Errorf("sim: peer %q: %w", name, ErrClosed)
 	}
@@ -28,12 +38,7 @@ func (w *World) Peer(name string, listen ...string) (*Peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := w.open(h)
-	if err != nil {
-		return nil, err
-	}
-	p := &Peer{w: w, host: h}
-	return p, s.Start(netio.Receiver{Datagrams: p.receive})
+	return w.open(h)
 }
 
 func (p *Peer) receive(ds []netio.Datagram) {
@@ -50,6 +55,7 @@ func (p *Peer) Addr() netip.AddrPort { return p.host.addrs[0] }
 
 // Send sends data to an address, which may be a group's.
 func (p *Peer) Send(to netip.AddrPort, data []byte) error {
+	defer p.w.hold()()
 	return p.w.send(p.host, &netio.Datagram{Data: data, Peer: netio.Peer{Addr: to}})
 }
 
@@ -64,5 +70,6 @@ func (w *World) Inject(from string, to netip.AddrPort, data []byte) error {
 	if err != nil {
 		return err
 	}
+	defer w.hold()()
 	return w.send(h, &netio.Datagram{Data: data, Peer: netio.Peer{Addr: to}})
 }

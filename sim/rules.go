@@ -90,6 +90,7 @@ func (r *rules) changed() { r.fresh = false }
 // all nodes; of several that fit, the one set last counts. What is already under
 // way is not touched.
 func (w *World) Link(from, to string, l Link) error {
+	defer w.hold()()
 	if err := l.Validate(); err != nil {
 		return err
 	}
@@ -113,6 +114,7 @@ func (w *World) Link(from, to string, l Link) error {
 // Interface sets how some nodes are joined to the network; nodes is a pattern,
 // "" stands for all. Of several that fit, the one set last counts.
 func (w *World) Interface(nodes string, i Interface) error {
+	defer w.hold()()
 	if err := i.Validate(); err != nil {
 		return err
 	}
@@ -132,6 +134,7 @@ func (w *World) Interface(nodes string, i Interface) error {
 // Segment adds a segment, or changes the one of that name. The one above it must
 // be there.
 func (w *World) Segment(s Segment) error {
+	defer w.hold()()
 	if err := s.Validate(); err != nil {
 		return err
 	}
@@ -188,6 +191,7 @@ func (r *rules) segment(name string) *segmentRule {
 // patterns call them @name. in is asked again whenever the network is told
 // something new, and must answer by the name alone.
 func (w *World) Set(name string, in func(node string) bool) error {
+	defer w.hold()()
 	if !isSetName(name) {
 		return fmt.Errorf("sim: %q is no name for a set: want letters, digits and any of - _ . /", name)
 	}
@@ -229,6 +233,7 @@ func (r *rules) inSet(set, name string) bool {
 
 // Partition lets a partition begin. The function that it returns ends it.
 func (w *World) Partition(p Partition) (heal func(), err error) {
+	defer w.hold()()
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
@@ -242,6 +247,7 @@ func (w *World) Partition(p Partition) (heal func(), err error) {
 	w.partitions = append(w.partitions, x)
 	w.changed()
 	return func() {
+		defer w.hold()()
 		w.partitions = slices.DeleteFunc(slices.Clone(w.partitions), func(o *partitionRule) bool { return o == x })
 		w.changed()
 	}, nil
@@ -249,6 +255,7 @@ func (w *World) Partition(p Partition) (heal func(), err error) {
 
 // Heal ends all partitions.
 func (w *World) Heal() {
+	defer w.hold()()
 	w.partitions = nil
 	w.changed()
 }

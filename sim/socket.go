@@ -19,6 +19,7 @@ type socket struct {
 
 // Start implements netio.Transport.
 func (s *socket) Start(r netio.Receiver) error {
+	defer s.w.hold()()
 	if s.closed {
 		return netio.ErrClosed
 	}
@@ -28,6 +29,7 @@ func (s *socket) Start(r netio.Receiver) error {
 
 // WriteTo implements netio.Transport.
 func (s *socket) WriteTo(d netio.Datagram) error {
+	defer s.w.hold()()
 	if s.closed {
 		return netio.ErrClosed
 	}
@@ -36,6 +38,7 @@ func (s *socket) WriteTo(d netio.Datagram) error {
 
 // WriteBatch implements netio.Transport.
 func (s *socket) WriteBatch(ds []netio.Datagram) (int, error) {
+	defer s.w.hold()()
 	for i := range ds {
 		if s.closed {
 			return i, netio.ErrClosed
@@ -49,6 +52,7 @@ func (s *socket) WriteBatch(ds []netio.Datagram) (int, error) {
 
 // Join implements netio.Transport. The network has one interface, of any name.
 func (s *socket) Join(group netip.Addr, _ string) error {
+	defer s.w.hold()()
 	if s.closed {
 		return netio.ErrClosed
 	}
@@ -75,6 +79,7 @@ func isMember(groups []netip.Addr, group netip.Addr) bool {
 // Leave ends what Join has begun, that of the groups that are joined from the
 // beginning included.
 func (s *socket) Leave(group netip.Addr, _ string) error {
+	defer s.w.hold()()
 	if s.closed {
 		return netio.ErrClosed
 	}
@@ -114,6 +119,7 @@ func (w *World) socketOf(name string) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer w.hold()()
 	if h.sock == nil {
 		return nil, fmt.Errorf("sim: %q has no open socket", name)
 	}
@@ -125,6 +131,7 @@ func (s *socket) Local() []netip.AddrPort { return append([]netip.AddrPort(nil),
 
 // MTU implements netio.Transport.
 func (s *socket) MTU() int {
+	defer s.w.hold()()
 	if m := s.w.iface(s.w.classOf(s.host.id)).MTU; m > 0 {
 		return min(mtu, m-40-udpHeader)
 	}
@@ -133,6 +140,7 @@ func (s *socket) MTU() int {
 
 // Close implements netio.Transport.
 func (s *socket) Close() error {
+	defer s.w.hold()()
 	s.shut()
 	return nil
 }

@@ -41,11 +41,15 @@ type note struct {
 // Hash returns a number that stands for the whole trace so far: what was sent
 // and what became of it, what the nodes say of it, and what was noted. Two Worlds
 // of the same seed in which the same is done have the same hash.
-func (w *World) Hash() uint64 { return w.trace.hash }
+func (w *World) Hash() uint64 {
+	defer w.hold()()
+	return w.trace.hash
+}
 
 // Notef adds a line of the application to the trace, in the name of a node; ""
 // is nobody's.
 func (w *World) Notef(node, format string, args ...any) {
+	defer w.hold()()
 	w.trace.text(w, traceNote, node, fmt.Sprintf(format, args...))
 }
 
@@ -169,7 +173,7 @@ func (t *trace) arrive(w *World, id hostID, p *packet, lost string) {
 }
 
 func (t *trace) line(w *World, text string) {
-	d := w.Elapsed()
+	d := w.now.Sub(Epoch)
 	// What cannot be written is the reader's loss: a World has no use for it.
 	_, _ = fmt.Fprintf(t.out, "%5d.%06d %s\n", d/1e9, d%1e9/1e3, text)
 }
@@ -278,11 +282,13 @@ type logHandler struct {
 
 // Enabled implements slog.Handler.
 func (l *logHandler) Enabled(_ context.Context, level slog.Level) bool {
+	defer l.w.hold()()
 	return level >= slog.LevelInfo && !l.w.trace.closed
 }
 
 // Handle implements slog.Handler.
 func (l *logHandler) Handle(_ context.Context, r slog.Record) error {
+	defer l.w.hold()()
 	var b strings.Builder
 	b.WriteString(strings.TrimPrefix(r.Message, "actors: "))
 	b.WriteString(l.attrs)

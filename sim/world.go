@@ -68,7 +68,8 @@ type World struct {
 	trace  trace
 	dozing dozing
 	audit  audit
-	drowsy bool // every node dozes whenever it can: for tests
+	live   *live // nil = in virtual time
+	drowsy bool  // every node dozes whenever it can: for tests
 
 	ctx context.Context
 	end func(error)
@@ -87,6 +88,14 @@ type Config struct {
 	Seed uint64
 	// Unchecked: the invariants are not checked; see Rule.
 	Unchecked bool
+	// Live: the World runs in real time, for demonstrations. Every node has a
+	// goroutine of its own, and what World.Go is given runs on one, too; RunFor
+	// waits, and what happens between calls happens without it. Nothing is
+	// determined then but the fate of each datagram: the order of events depends
+	// on the machine, and so do Hash and trace. Invariants are not checked, and
+	// clocks do not drift. Faults and what watches the network are called while
+	// nothing else can happen there, and must not call the World.
+	Live bool
 }
 
 // New makes an empty World with a seed and otherwise the zero Config; see
@@ -104,6 +113,9 @@ func (c Config) New() *World {
 	w.env.Rand = w.nodeRand
 	w.env.Observe = func(string) actors.Observer { return w.starting.life }
 	w.env.Resolve = w.resolve
+	if c.Live {
+		w.goLive()
+	}
 	w.network.init(w.Rand("", "network"))
 	w.ctx, w.end = actors.NewTaskContext(w.env)
 	w.plain = reflect.TypeOf(w.ctx)
@@ -154,10 +166,13 @@ func (w *World) memberRand(node, stream string) *rand.Rand {
 }
 
 // Now returns the present moment; it is Epoch when the World begins.
-func (w *World) Now() netio.Instant { return w.now }
+func (w *World) Now() netio.Instant {
+	defer w.hold()()
+	return w.now
+}
 
 // Elapsed returns how long the World has existed, in virtual time.
-func (w *World) Elapsed() time.Duration { return w.now.Sub(Epoch) }
+func (w *World) Elapsed() time.Duration { return w.Now().Sub(Epoch) }
 
 // Context returns a context of the World for calls from outside, such as
 // actors.Sleep; it ends with Close.
@@ -169,7 +184,7 @@ func (w *World) Context() context.Context { return w.ctx }
 // depend on the machine.)
 func (w *World) WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	t := clock{w}.AfterFunc(d, func() { cancel(context.DeadlineExceeded) })
+	t := w.env.Clock.AfterFunc(d, func() { cancel(context.DeadlineExceeded) })
 	return ctx, func() {
 		t.Stop()
 		cancel(context.Canceled)
@@ -188,14 +203,18 @@ func (w *World) Node(name string, cfg actors.Config) (*actors.Node, error) {
 	if cfg.Env != nil || cfg.Open != nil {
 		return nil, fmt.Errorf("sim: node %q: Config.Env and Config.Open are the World's; leave them nil", name)
 	}
-	if w.closed {
-		return nil, fmt.Errorf("sim: node %q: %w", name, ErrClosed)
-	}
+	release := w.hold()
 	h, err := w.addHost(name, cfg.Listen)
+	if w.closed {
+		err = fmt.Errorf("sim: node %q: %w", name, ErrClosed)
+	}
+	if err == nil {
+		h.spec = &spec{cfg: cfg, params: cfg.Params.WithDefaults()}
+	}
+	release()
 	if err != nil {
 		return nil, err
 	}
-	h.spec = &spec{cfg: cfg, params: cfg.Params.WithDefaults()}
 	if err := w.start(h); err != nil {
 		return nil, err
 	}
@@ -204,6 +223,14 @@ func (w *World) Node(name string, cfg actors.Config) (*actors.Node, error) {
 
 // start starts the node of a host.
 func (w *World) start(h *host) error {
+	if w.live != nil {
+		w.live.starting.Lock()
+		defer w.live.starting.Unlock()
+	}
+	return w.startNow(h)
+}
+
+func (w *World) startNow(h *host) error {
 	cfg := h.spec.cfg
 	if cfg.Name == "" {
 		cfg.Name = h.name
@@ -213,14 +240,17 @@ func (w *World) start(h *host) error {
 	if setup := h.spec.setup; setup != nil {
 		cfg.Setup = func(n *actors.Node) error { return setup(int(h.member)-1, n) }
 	}
+	release := w.hold()
 	h.starts++
 	h.life, h.down = &life{host: h}, false
 	w.starting = h
+	release()
 	n, err := actors.Start(cfg)
 	w.starting = nil
 	if err != nil {
 		return fmt.Errorf("sim: node %q: %w", h.name, err)
 	}
+	defer w.hold()()
 	h.node = n
 	return nil
 }
@@ -228,6 +258,7 @@ func (w *World) start(h *host) error {
 // Addr returns the (first) address of a node or peer, the zero value if there is
 // none of that name.
 func (w *World) Addr(name string) netip.AddrPort {
+	defer w.hold()()
 	if id, ok := w.idOf(name); ok {
 		return w.addrsOfID(id)[0]
 	}
@@ -236,6 +267,7 @@ func (w *World) Addr(name string) netip.AddrPort {
 
 // resolve is the name service of the World.
 func (w *World) resolve(_ context.Context, name string) ([]netip.Addr, error) {
+	defer w.hold()()
 	id, ok := w.idOf(name)
 	if !ok {
 		return nil, fmt.Errorf("sim: no node has the name %q", name)
@@ -256,6 +288,10 @@ func (w *World) resolve(_ context.Context, name string) ([]netip.Addr, error) {
 // A panic in f, and the end of a test in it (t.FailNow), reaches the caller of
 // whatever lets the World run.
 func (w *World) Go(f func(ctx context.Context)) {
+	if w.live != nil {
+		w.spawnLive(f)
+		return
+	}
 	ctx, end := actors.NewTaskContext(w.env)
 	t := w.spawn(func() {
 		defer end(context.Canceled)
@@ -267,6 +303,9 @@ func (w *World) Go(f func(ctx context.Context)) {
 // RunFor lets d of virtual time pass. The error is a *Violation, the first that
 // there has been so far, or nil.
 func (w *World) RunFor(d time.Duration) error {
+	if w.live != nil {
+		return actors.Sleep(w.ctx, d)
+	}
 	limit := w.now.Add(min(max(d, 0), time.Duration(math.MaxInt64-w.now)))
 	defer w.enter("RunFor")()
 	for w.step(limit) {
@@ -284,6 +323,9 @@ func (w *World) RunFor(d time.Duration) error {
 // If tasks remain that wait for what nobody will do, the error wraps ErrIdle. If
 // an invariant does not hold, it is a *Violation.
 func (w *World) RunUntilIdle(within time.Duration) error {
+	if w.live != nil {
+		return w.restLive(within)
+	}
 	limit := w.now.Add(min(max(within, 0), time.Duration(math.MaxInt64-w.now)))
 	defer w.enter("RunUntilIdle")()
 	for w.step(limit) {
@@ -395,6 +437,10 @@ func (w *World) waitOutside(s *signal, ctx context.Context) error {
 // error. It leaves nothing behind. Nothing of it is in the trace. A second Close
 // does nothing.
 func (w *World) Close() {
+	if w.live != nil {
+		w.closeLive()
+		return
+	}
 	if w.closed {
 		return
 	}
@@ -438,4 +484,7 @@ func (w *World) drain() {
 }
 
 // TraceTo writes the trace as text to out from now on; nil ends that.
-func (w *World) TraceTo(out io.Writer) { w.trace.out = out }
+func (w *World) TraceTo(out io.Writer) {
+	defer w.hold()()
+	w.trace.out = out
+}
