@@ -54,7 +54,7 @@ func (sh *shard) receive(ds []netio.Datagram) {
 	b := sh.takeBatch()
 	b.cost = cost
 	if cap(b.buf) < n {
-		b.buf = make([]byte, 0, max(n, 512))
+		b.buf = make([]byte, 0, max(n, 128))
 	}
 	for i := range ds {
 		d := ds[i]

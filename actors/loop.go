@@ -9,8 +9,8 @@ import "sync"
 // acquired and given up under the mutex, which also orders the memory.
 type loop struct {
 	mu       sync.Mutex
-	queue    []func()
-	spare    []func()
+	queue    []work
+	spare    []work
 	draining bool
 	wake     func()
 	// idle runs when the queue is empty, before the right is given up: it
@@ -19,10 +19,20 @@ type loop struct {
 	idle func()
 }
 
+// work is what stands in a run queue: a mailbox, or a function.
+type work interface{ run() }
+
+type workFunc func()
+
+func (f workFunc) run() { f() }
+
 // Schedule implements actor.Dispatcher.
-func (l *loop) Schedule(fn func()) {
+func (l *loop) Schedule(fn func()) { l.push(workFunc(fn)) }
+
+// push queues work.
+func (l *loop) push(x work) {
 	l.mu.Lock()
-	l.queue = append(l.queue, fn)
+	l.queue = append(l.queue, x)
 	wake := !l.draining && len(l.queue) == 1
 	l.mu.Unlock()
 	if wake {
@@ -69,9 +79,9 @@ func (l *loop) leave() {
 		l.queue = l.spare[:0]
 		l.spare = batch
 		l.mu.Unlock()
-		for i, fn := range batch {
+		for i, x := range batch {
 			batch[i] = nil
-			fn()
+			x.run()
 		}
 		if len(batch) > 0 {
 			continue

@@ -9,25 +9,22 @@ import (
 
 // mailbox is the mailbox of every actor of a node: a mutex and two slices.
 // protoactor's own queues allocate for each activation; this one allocates
-// nothing once its slices have grown, and the function it schedules is made
-// once.
+// nothing once its slices have grown.
 type mailbox struct {
-	mu        sync.Mutex
-	user      []any // posted, not yet taken
-	sys       []any
-	scheduled bool
-
+	mu         sync.Mutex
+	user       []any // posted, not yet taken
+	sys        []any
 	sysPending atomic.Int32
+	scheduled  bool
 
 	// The rest belongs to whoever runs the mailbox.
+	suspended bool
 	cur       []any // taken; cur[pos:] is still to be handled
 	pos       int
 	msg       any
-	suspended bool
 
 	invoker    actor.MessageInvoker
 	dispatcher actor.Dispatcher
-	runFn      func()
 	// tap, where set, is told of every user message posted (tests count the
 	// mailboxes that a request crosses).
 	tap func(msg any)
@@ -37,9 +34,17 @@ type mailbox struct {
 const maxIdleMailbox = 1024
 
 func newMailbox(tap func(any)) *mailbox {
-	m := &mailbox{tap: tap}
-	m.runFn = m.run
-	return m
+	return &mailbox{tap: tap}
+}
+
+// schedule gives the mailbox to who runs it. A loop takes it as it is, and not a
+// function that would have to be made.
+func (m *mailbox) schedule() {
+	if l, ok := m.dispatcher.(*loop); ok {
+		l.push(m)
+		return
+	}
+	m.dispatcher.Schedule(m.run)
 }
 
 // PostUserMessage implements actor.Mailbox.
@@ -53,7 +58,7 @@ func (m *mailbox) PostUserMessage(msg any) {
 	m.scheduled = true
 	m.mu.Unlock()
 	if schedule {
-		m.dispatcher.Schedule(m.runFn)
+		m.schedule()
 	}
 }
 
@@ -66,7 +71,7 @@ func (m *mailbox) PostSystemMessage(msg any) {
 	m.scheduled = true
 	m.mu.Unlock()
 	if schedule {
-		m.dispatcher.Schedule(m.runFn)
+		m.schedule()
 	}
 }
 

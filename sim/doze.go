@@ -7,7 +7,7 @@ import "time"
 // needed again, so a moderate number of busy nodes is left alone.
 const (
 	maxAwake  = 4096
-	dozeAfter = 10 * time.Second
+	dozeAfter = time.Second
 )
 
 // dozing is the queue of the members of populations that have their actors, in
