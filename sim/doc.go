@@ -32,14 +32,40 @@
 //
 // A test may end in a task, with t.FailNow or testify's require.
 //
+// A World of Config.Live runs in real time instead, every node on a goroutine of
+// its own; it is for demonstrations, and determines nothing.
+//
+// # Many nodes
+//
+// World.Nodes adds nodes that are alike, a million if need be. Such a node is some
+// bytes until the first datagram comes to it, or World.Lookup asks for it; then it
+// is made, with what its Group's Setup gives it. One that has been silent for a
+// second has given its actors back (actors.Node.Doze), and keeps what it knows. No
+// node makes anything happen of its own accord.
+//
+// World.Crash takes a node away as a power failure does, and World.Restart brings
+// it back: of its lives before it knows what is in its Store. World.Drift lets
+// clocks run fast or slow, World.Kill lets a socket die.
+//
+// # Invariants
+//
+// Every World looks whether what must always hold does, unless its Config says
+// otherwise: requests are handled that are acknowledged, and once only where that
+// matters; what is received is reacted to; retransmissions come when RFC 7252 §4.2
+// wants them; windows are kept; what is taken for acknowledged has been; books
+// agree; nothing outlives its time (see Rule). RunFor and RunUntilIdle return the
+// first Violation, World.Violations all of them. What a Fault or a Peer makes of
+// datagrams is no violation, as long as the nodes themselves behave.
+//
 // # Determinism
 //
 // Two Worlds with the same seed in which the same is done have the same trace, to
 // the nanosecond; World.Hash tells at once. That holds as long as what runs in
 // the World does not itself depend on the real clock, on global randomness, on
 // goroutines, or on the order of a map. Randomness of its own it takes from
-// World.Rand. Each node has its own randomness, by name, so that one more node
-// changes nothing for the others.
+// World.Rand. Each node has its own randomness, by name and life, so that one more
+// node changes nothing for the others. Compare names the first event in which two
+// traces differ.
 //
 // # The network
 //

@@ -223,6 +223,18 @@ func (w *World) resting() bool {
 	return true
 }
 
+// liveNodes returns the nodes of hosts, when none is being started any more.
+func (w *World) liveNodes(hosts []*host) (nodes []*actors.Node) {
+	w.live.starting.Lock()
+	defer w.live.starting.Unlock()
+	for _, h := range hosts {
+		if h != nil && h.node != nil {
+			nodes = append(nodes, h.node)
+		}
+	}
+	return nodes
+}
+
 // closeLive is Close in a live World.
 func (w *World) closeLive() {
 	release := w.hold()
@@ -244,12 +256,8 @@ func (w *World) closeLive() {
 		end(ErrClosed)
 	}
 	w.end(ErrClosed)
-	w.live.starting.Lock() // who is being started is started
-	w.live.starting.Unlock()
-	for _, h := range hosts {
-		if h != nil && h.node != nil {
-			_ = h.node.Stop(w.ctx)
-		}
+	for _, n := range w.liveNodes(hosts) {
+		_ = n.Stop(w.ctx)
 	}
 	for _, h := range hosts {
 		if h != nil && h.port != nil {
