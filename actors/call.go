@@ -2,7 +2,6 @@ package actors
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -26,6 +25,7 @@ type Call struct {
 
 	// The rest belongs to the goroutine of its shard, once it has been posted
 	// there.
+	transfer *transfer    // nil unless it is block-wise
 	lookup   *taskContext // of the search for the host's addresses
 	others   []netip.Addr // further addresses of the host's name
 	peer     netio.Peer
@@ -86,7 +86,11 @@ func (n *Node) Go(req Request, done func(*Response, error)) *Call {
 	return n.start(req, done)
 }
 
-func (n *Node) start(req Request, done func(*Response, error)) *Call {
+func (n *Node) start(req Request, done func(*Response, error)) *Call { return n.begin(req, nil, done) }
+
+// begin starts a call; first, where not nil, is the response that it is to go on
+// with.
+func (n *Node) begin(req Request, first *Response, done func(*Response, error)) *Call {
 	c := &Call{node: n, done: done, params: &n.params, token: req.Token, req: requested{
 		URI: req.URI, Timeout: req.Timeout, Method: req.Method, NonConfirmable: req.NonConfirmable,
 		ownToken: req.ZeroToken || req.Token.Len() > 0,
@@ -122,6 +126,10 @@ func (n *Node) start(req Request, done func(*Response, error)) *Call {
 	if err == nil {
 		dest, literal = u.Addr() // no address where the host has a name
 		err = c.encode(&req, u, dest)
+	}
+	if err == nil && first != nil {
+		dest, literal = first.Peer.Addr, true
+		err = c.resume(first)
 	}
 	if err != nil {
 		n.soon(func() { home.finish(c, nil, err) })
@@ -159,7 +167,7 @@ func (n *Node) start(req Request, done func(*Response, error)) *Call {
 // onResolving starts the time of a call whose host is being looked up.
 func (e *endpoint) onResolving(c *Call) {
 	if !c.ended {
-		e.armCall(c)
+		e.sh.armCall(c)
 	}
 }
 
@@ -177,54 +185,6 @@ func (e *endpoint) onResolved(ctx ctxActor, m resolved) {
 func (c *Call) nextAddress() {
 	c.peer = netio.Peer{Addr: netip.AddrPortFrom(c.others[0], c.port)}
 	c.others = c.others[1:]
-}
-
-// encode makes the call's message, on the caller's goroutine. dest decides which
-// options the URI gives it (RFC 7252 §6.4).
-func (c *Call) encode(req *Request, u codec.URI, dest netip.AddrPort) error {
-	m := codec.Message{Code: req.Method}
-	if req.NonConfirmable {
-		m.Type = codec.NON
-	}
-	var room [16]codec.Option
-	if req.Method != codec.Empty {
-		m.Token = c.token
-		if !c.req.ownToken {
-			m.Token = codec.TokenFromUint64(0) // stamp puts the real one here
-		}
-		m.Options, m.Payload = u.AppendOptions(room[:0], dest).Add(req.Options...), req.Payload
-	}
-	data, err := appendDatagram(make([]byte, 0, m.EncodedLen()), &m)
-	c.data = data
-	return err
-}
-
-// stamp writes what is known only now into the encoded message.
-func (c *Call) stamp(mid uint16) {
-	binary.BigEndian.PutUint16(c.data[2:], mid)
-	c.token.AppendTo(c.data[codec.HeaderLen:codec.HeaderLen])
-}
-
-// resolve finds the addresses of a host that the node's socket can send to.
-func (n *Node) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
-	if n.env.Resolve == nil {
-		return nil, fmt.Errorf("host %q is no address, and this node cannot resolve names", host)
-	}
-	addrs, err := n.env.Resolve(ctx, host)
-	if err != nil {
-		return nil, err
-	}
-	v4, v6 := n.families()
-	var usable []netip.Addr
-	for _, a := range addrs {
-		if a.Is4() && v4 || !a.Is4() && v6 {
-			usable = append(usable, a)
-		}
-	}
-	if len(usable) > 0 {
-		return usable, nil
-	}
-	return nil, fmt.Errorf("host %q has only addresses (%v) of a family that this node does not listen on", host, addrs)
 }
 
 // onCall begins a call: it gets its turn when the peer's window allows.
@@ -248,6 +208,9 @@ func (e *endpoint) onCall(ctx ctxActor, c *Call) {
 		at.post(at.endpoint, c)
 		return
 	}
+	if c.transfer != nil && !e.prepare(c) {
+		return
+	}
 	pe := sh.lookupPeer(sh.now(), c.peer)
 	if pe == nil {
 		sh.finish(c, nil, fmt.Errorf("%w: all %d peers have something under way", ErrBusy, sh.limits.Peers))
@@ -257,7 +220,7 @@ func (e *endpoint) onCall(ctx ctxActor, c *Call) {
 	sh.peers.Pin(pe)
 	switch { // it is running already if the host has a name
 	case c.until == 0:
-		e.armCall(c)
+		e.sh.armCall(c)
 	case c.deadline == 0:
 		c.deadline = sh.timers.Add(c.until, timer{sh.endpoint, expired{c}})
 	}
@@ -270,7 +233,7 @@ func (e *endpoint) onCall(ctx ctxActor, c *Call) {
 }
 
 // armCall bounds the whole call, from its beginning.
-func (e *endpoint) armCall(c *Call) {
+func (sh *shard) armCall(c *Call) {
 	timeout := c.req.Timeout
 	if timeout == 0 {
 		timeout = c.params.MaxTransmitWait()
@@ -280,7 +243,7 @@ func (e *endpoint) armCall(c *Call) {
 			timeout = c.params.ExchangeLifetime()
 		}
 	}
-	e.sh.expireIn(c, timeout)
+	sh.expireIn(c, timeout)
 }
 
 func (sh *shard) expireIn(c *Call, d time.Duration) {
@@ -329,6 +292,9 @@ func (e *endpoint) onLaunch(ctx ctxActor, c *Call) {
 	mid, free, ok := sh.mids(c.pe).Next(sh.now(), lifetime)
 	if !ok {
 		sh.release(s)
+		if sh.awaitMID(c, free) {
+			return
+		}
 		sh.finish(c, nil, fmt.Errorf("%w for another %v", ErrMessageIDs, free.Sub(sh.now()).Round(time.Millisecond)))
 		return
 	}
@@ -385,6 +351,8 @@ func (e *endpoint) onCancel(m cancelCall) {
 	case c.ended:
 	case c.slot != nil:
 		e.sh.post(c.slot.pid, abort{c.slot.gen, m.err})
+	case c.transfer != nil && c.transfer.writing:
+		c.transfer.cause = m.err
 	default:
 		if c.pe != nil && !c.holds && !e.sh.leaveQueue(c.pe, turn{call: c}) {
 			// Its turn has come and launch is under way; that will find it
@@ -467,13 +435,18 @@ func (sh *shard) giveBack(c *Call) {
 // callback tells the caller. A caller's panic is his own: it is logged, and the
 // node goes on.
 func (sh *shard) callback(c *Call, res *Response, err error) {
+	if c.done != nil {
+		sh.protect(c, "the callback of a request", func() { c.done(res, err) })
+	}
+}
+
+// protect calls a function of the caller's.
+func (sh *shard) protect(c *Call, what string, f func()) {
 	defer func() {
 		if r := recover(); r != nil {
 			sh.stats.rare().panics.Add(1)
-			sh.node.log.Error("actors: the callback of a request panicked", "uri", c.req.URI, "panic", r)
+			sh.node.log.Error("actors: "+what+" panicked", "uri", c.req.URI, "panic", r)
 		}
 	}()
-	if c.done != nil {
-		c.done(res, err)
-	}
+	f()
 }

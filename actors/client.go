@@ -24,13 +24,18 @@ func (n *Node) do(ctx context.Context, req Request) (*Response, error) {
 	if t := taskOf(ctx); t != nil && t.inline {
 		return nil, ErrInline
 	}
+	return n.await(ctx, req, func(done func(*Response, error)) *Call { return n.start(req, done) })
+}
+
+// await waits for a call; req is what it is for.
+func (n *Node) await(ctx context.Context, req Request, start func(func(*Response, error)) *Call) (*Response, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, &RequestError{Method: req.Method, URI: req.URI, Err: context.Cause(ctx)}
 	}
 	var res *Response
 	var err error
 	s := n.env.Runner.NewSignal()
-	c := n.start(req, func(r *Response, e error) {
+	c := start(func(r *Response, e error) {
 		res, err = r, e
 		s.Set()
 	})

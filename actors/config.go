@@ -35,6 +35,10 @@ type Config struct {
 	// SeparateAfter is how long a handler may think before a CON request gets
 	// an empty ACK; the response then comes separately. 0 = 100 ms.
 	SeparateAfter time.Duration
+	// BlockSize is the size of the blocks in which longer payloads travel (RFC
+	// 7959), both ways, unless the peer wants them smaller: 16, 32, 64, … 1024; 0
+	// = 1024, or what fits into a datagram of the transport.
+	BlockSize int
 	// Shards is the number of goroutines, each with a socket of its own for
 	// every address, that the node's peers are spread over by their addresses;
 	// 1 to 256, 0 = 1. More than one helps where a processor is saturated and
@@ -57,8 +61,7 @@ type Config struct {
 }
 
 // Limits bound a node's memory. Zero fields mean the default. With Config.Shards
-// every shard has its part, at least 1, of Peers, Exchanges, ServingBytes,
-// DedupBytes and KeptBytes.
+// every shard has its part, at least 1, of all but PerPeer and Queue.
 type Limits struct {
 	// Peers is the number of peers remembered; 0 = 65,536. Beyond it the one
 	// that was silent longest is forgotten; where all have something under way,
@@ -92,6 +95,17 @@ type Limits struct {
 	// 0 = 16 MiB. Beyond it, or beyond one request for each 256 bytes, such
 	// requests are answered 5.03.
 	KeptBytes int
+	// Spools is the number of requests whose payloads come in blocks at one
+	// time; 0 = 256. A peer has at most a 32nd of it. SpoolBytes bounds their
+	// memory; 0 = 16 MiB. Beyond them those that have made least progress are
+	// given up (4.08), or new ones refused (5.03).
+	Spools, SpoolBytes int
+	// Bodies is the number of responses that are kept because peers fetch them
+	// block by block; 0 = 1,024. BodyBytes bounds their memory; 0 = 16 MiB.
+	// Beyond them the one that has not been asked for longest is forgotten: its
+	// peer gets blocks of the resource's present state, or 4.08 where a method is
+	// not safe.
+	Bodies, BodyBytes int
 }
 
 func (l Limits) withDefaults() Limits {
@@ -107,12 +121,16 @@ func (l Limits) withDefaults() Limits {
 	def(&l.Queue, 1024)
 	def(&l.DedupBytes, 64<<20)
 	def(&l.KeptBytes, 16<<20)
+	def(&l.Spools, protocol.DefaultSpoolMax)
+	def(&l.SpoolBytes, protocol.DefaultSpoolBytes)
+	def(&l.Bodies, protocol.DefaultShelfMax)
+	def(&l.BodyBytes, protocol.DefaultShelfBytes)
 	return l
 }
 
 // share returns the part that one of n shards has.
 func (l Limits) share(n int) Limits {
-	for _, v := range []*int{&l.Peers, &l.Exchanges, &l.ServingBytes, &l.DedupBytes, &l.KeptBytes} {
+	for _, v := range []*int{&l.Peers, &l.Exchanges, &l.ServingBytes, &l.DedupBytes, &l.KeptBytes, &l.Spools, &l.SpoolBytes, &l.Bodies, &l.BodyBytes} {
 		*v = max(*v/n, 1)
 	}
 	return l
@@ -138,6 +156,9 @@ func (c Config) Validate() error {
 	if c.SeparateAfter < 0 {
 		return fmt.Errorf("actors: Config.SeparateAfter is %v; it must not be negative", c.SeparateAfter)
 	}
+	if s := c.BlockSize; s != 0 && (s < 16 || s > 1024 || s&(s-1) != 0) {
+		return fmt.Errorf("actors: Config.BlockSize is %d; it must be 16, 32, 64, 128, 256, 512 or 1024, or 0 for the default", s)
+	}
 	if c.Shards < 0 || c.Shards > MaxShards {
 		return fmt.Errorf("actors: Config.Shards is %d; it must be 0 to %d", c.Shards, MaxShards)
 	}
@@ -147,6 +168,7 @@ func (c Config) Validate() error {
 	}{
 		{"Peers", c.Limits.Peers}, {"Exchanges", c.Limits.Exchanges}, {"PerPeer", c.Limits.PerPeer}, {"ServingBytes", c.Limits.ServingBytes},
 		{"Queue", c.Limits.Queue}, {"DedupBytes", c.Limits.DedupBytes}, {"KeptBytes", c.Limits.KeptBytes},
+		{"Spools", c.Limits.Spools}, {"SpoolBytes", c.Limits.SpoolBytes}, {"Bodies", c.Limits.Bodies}, {"BodyBytes", c.Limits.BodyBytes},
 	} {
 		if f.value < 0 {
 			return fmt.Errorf("actors: Config.Limits.%s is %d; it must not be negative", f.name, f.value)

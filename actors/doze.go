@@ -100,6 +100,8 @@ func (sh *shard) settle(msg any) bool {
 	switch m := msg.(type) {
 	case *sendDelayed:
 		sh.onSendDelayed(m)
+	case blockTimer:
+		sh.blockwise.onTimer()
 	case unkeep:
 		sh.onUnkeep(m.peer)
 	case unexpected:

@@ -31,6 +31,8 @@ func (e *endpoint) Receive(ctx actor.Context) {
 		e.onResolving(m.call)
 	case resolved:
 		e.onResolved(ctx, m)
+	case pumped:
+		e.onPumped(ctx, m)
 	case launch:
 		e.onLaunch(ctx, m.call)
 	case cancelCall:
@@ -39,6 +41,8 @@ func (e *endpoint) Receive(ctx actor.Context) {
 		e.onExpired(m.call)
 	case *undelivered:
 		e.onUndelivered(m)
+	case streamRoomed:
+		m.s.onRoom()
 	case stopNode:
 		e.onStop()
 	case stopNow:
@@ -87,7 +91,7 @@ func (e *endpoint) onBatch(ctx actor.Context, b *inbatch) {
 func understood(n codec.OptionNumber) bool {
 	switch n {
 	case codec.OptionIfMatch, codec.OptionURIHost, codec.OptionIfNoneMatch, codec.OptionURIPort,
-		codec.OptionURIPath, codec.OptionURIQuery, codec.OptionAccept,
+		codec.OptionURIPath, codec.OptionURIQuery, codec.OptionAccept, codec.OptionBlock1, codec.OptionBlock2,
 		codec.OptionProxyURI, codec.OptionProxyScheme: // answered 5.05
 		return true
 	}
@@ -162,13 +166,18 @@ func (e *endpoint) onRequest(ctx actor.Context, now netio.Instant, d *netio.Data
 		return e.shed(in, "too many peers have something under way")
 	}
 	in.peer = pe
+	if o := in.msg.Options; len(o) > 0 && o[len(o)-1].Number >= codec.OptionBlock2 {
+		if handled, used := e.blockOptions(now, in); handled {
+			return used
+		}
+	}
 	con := in.msg.Type == codec.CON
 	lifetime := sh.node.nonLifetime
 	if con {
 		lifetime = sh.node.exchangeLifetime
 	}
 	class := protocol.Kept
-	if in.msg.Code.Idempotent() && !in.msg.Options.Has(codec.OptionObserve) {
+	if in.msg.Code.Idempotent() && !in.msg.Options.Has(codec.OptionObserve) || in.has1 && in.block1.More {
 		class = protocol.Idempotent
 	}
 	in.key = protocol.MakeDedupKey(pe.ID, in.msg.MessageID)
@@ -211,6 +220,9 @@ func (e *endpoint) onRequest(ctx actor.Context, now netio.Instant, d *netio.Data
 // dispatch hands a new request to its resource.
 func (e *endpoint) dispatch(ctx actor.Context, now netio.Instant, d *netio.Datagram, in *incoming) bool {
 	sh := e.sh
+	if in.kept != nil {
+		return e.readLater(ctx, in)
+	}
 	route := sh.node.router.Load().lookup(in.msg.Options)
 	switch {
 	case route == nil:
@@ -230,28 +242,20 @@ func (e *endpoint) dispatch(ctx actor.Context, now netio.Instant, d *netio.Datag
 	case in.peer.Value.serving >= sh.limits.PerPeer:
 		return e.shed(in, "too many requests of this peer are being served")
 	}
+	if in.has1 {
+		if handled, used := e.requestBlock(ctx, now, in, d, route); handled {
+			return used
+		}
+	}
 	s := sh.acquire(ctx)
 	if s == nil {
 		return e.shed(in, "too many requests are being served")
 	}
 	if !route.resource.Inline {
-		in.hold(len(in.data))
+		in.hold(len(in.data) + len(in.body))
 	}
-	sh.serving++
-	in.peer.Value.serving++
-	sh.peers.Pin(in.peer)
-	s.in, in.slot, in.gen, in.route = in, s, s.gen, route
-	in.req = Request{
-		Method: in.msg.Code, Options: in.msg.Options, Payload: in.msg.Payload,
-		NonConfirmable: in.msg.Type == codec.NON, Token: in.msg.Token,
-		Peer: d.Peer, Local: d.Local, Multicast: d.Multicast, route: route, node: sh.node,
-	}
-	pl := &route.sites[sh.index]
-	if pl.pending == nil {
-		pl.pending = sh.takeCalls(route)
-		e.touched = append(e.touched, route)
-	}
-	pl.pending.calls = append(pl.pending.calls, in)
+	e.admit(s, in)
+	e.enqueue(in, d, route)
 	return true
 }
 
@@ -455,6 +459,10 @@ func (sh *shard) failSlot(s *slot, err error) {
 		in := s.in
 		if in.ctx != nil {
 			in.ctx.end(errPeerGone)
+		}
+		if in.stream != nil { // its blocks have exchanges of their own
+			sh.served(s)
+			return
 		}
 		m := codec.Message{Type: codec.NON, Code: codec.InternalServerError, Token: in.msg.Token}
 		if in.msg.Type == codec.CON && !in.acked {

@@ -3,7 +3,6 @@ package actors
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -25,6 +24,7 @@ type exchange struct {
 	msg    codec.Message // the answer being sent; here so that it costs no allocation
 	buf    []byte        // the encoded CON message, for retransmissions
 	params *protocol.Params
+	opts   codec.Options // scratch, of the answer
 	dst    to
 	peer   *peerEntry
 	mid    uint16
@@ -112,6 +112,14 @@ func (x *exchange) onTimer(kind timerKind) {
 // onAnswer sends the answer of a resource: piggybacked, as NON, or separately.
 func (x *exchange) onAnswer(in *incoming) {
 	sh := x.sh
+	if in.stream != nil {
+		x.answerStream(in)
+		return
+	}
+	if in.err == nil && in.res != nil && in.res.Body != nil {
+		x.onBody(in)
+		return
+	}
 	sh.cancel(&x.slot.first)
 	if !in.acked || in.group {
 		sh.cancel(&x.slot.second)
@@ -119,6 +127,9 @@ func (x *exchange) onAnswer(in *incoming) {
 	in.answered = true
 	m := &x.msg
 	in.response(m)
+	if in.isBlockwise(m) {
+		x.cutAnswer(in, m)
+	}
 	switch {
 	case in.group:
 		x.answerGroup(in, m)
@@ -437,17 +448,14 @@ func (x *exchange) onReply(in *incoming) {
 		x.endCall(nil, fmt.Errorf("%w: %v", ErrBadResponse, in.optErr))
 		return
 	}
-	m := &in.msg
-	res := &Response{Code: m.Code, Options: m.Options.Clone(), Payload: slices.Clone(m.Payload), Peer: c.peer, Separate: m.Type != codec.ACK && !c.req.NonConfirmable}
-	if res.Code.IsSuccess() {
-		x.endCall(res, nil)
+	if c.transfer == nil {
+		c.transfer = c.lateTransfer(&in.msg)
+	}
+	if c.transfer != nil {
+		x.onBlock(c, in)
 		return
 	}
-	ce := &CodeError{Code: res.Code, Options: res.Options, Response: res}
-	if _, ok := res.ContentFormat(); !ok {
-		ce.Diagnostic = string(res.Payload)
-	}
-	x.endCall(res, ce)
+	x.endCall(x.response(c, in))
 }
 
 func (x *exchange) endCall(res *Response, err error) {

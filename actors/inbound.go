@@ -133,6 +133,14 @@ type incoming struct {
 	unasked  bool // no handler was asked; a retransmission may ask again
 	optErr   *codec.OptionError
 
+	// Of a block-wise transfer (RFC 7959):
+	has1, has2     bool
+	cut            bool // the response is a part already
+	block1, block2 codec.Block
+	body           []byte  // the request's, that has come in blocks
+	kept           *kept   // the response of which a part is wanted
+	stream         *stream // it is the call of a handler that reads this
+
 	ctx *taskContext // of a handler on a goroutine
 	res *Response
 	err error
@@ -170,6 +178,9 @@ func (in *incoming) detach() {
 	in.data = in.own
 	_ = in.msg.Parse(in.own) // it has been parsed before
 	in.req.Options, in.req.Payload = in.msg.Options, in.msg.Payload
+	if in.body != nil {
+		in.req.Payload = in.body
+	}
 	in.batch.unref()
 	in.batch = nil
 }
@@ -179,6 +190,7 @@ func (in *incoming) free() {
 	if !in.used {
 		return
 	}
+	in.endRead()
 	sh, b := in.sh, in.batch
 	if in.held > 0 {
 		in.hold(0)
@@ -230,6 +242,11 @@ type (
 	}
 	// expired: the time of a call is up.
 	expired struct{ call *Call }
+	// pumped: the task of a block-wise transfer has read or written.
+	pumped struct {
+		call *Call
+		err  error
+	}
 	// abort ends the call that an exchange makes.
 	abort struct {
 		gen uint32

@@ -107,7 +107,9 @@ func Start(cfg Config) (*Node, error) {
 	if n.opened, err = n.open(); err != nil {
 		return nil, fmt.Errorf("actors: opening the transport: %w", err)
 	}
+	szx := blockSZX(cfg.BlockSize, n.opened.MTU())
 	for _, sh := range n.shards {
+		sh.szx = szx
 		var stop func()
 		sh.loop.wake, stop = env.Runner.Attach(sh.loop.drain)
 		n.detach = append(n.detach, stop)

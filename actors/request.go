@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -28,8 +29,22 @@ type Request struct {
 	// Options are, for a client, the options besides those that the URI gives;
 	// for a handler, all of them.
 	Options codec.Options
-	// Payload is the body; nil = none.
+	// Payload is the body; nil = none. One that is longer than a block travels in
+	// blocks (RFC 7959), which neither client nor handler notices.
 	Payload []byte
+	// Body is the payload where it is better read than held in memory; Payload
+	// is nil then.
+	//
+	// A client's is read block by block as it is sent, by another goroutine, which
+	// may still be reading when the request has been cancelled. Where the peer
+	// wants it from the start again, it must be an io.Seeker.
+	//
+	// A handler has one if its resource has Resource.Stream, to be read while it
+	// comes. Its error, other than io.EOF, says that the rest will not come.
+	Body io.Reader
+	// Size is the length of a client's Body in bytes, if it is known; 0 = it is
+	// what there is until io.EOF.
+	Size int64
 	// NonConfirmable: a client sends the request as NON, and a handler's was.
 	NonConfirmable bool
 
@@ -47,6 +62,27 @@ type Request struct {
 	Token codec.Token
 	// ZeroToken sends the empty token, which suits one request at a time.
 	ZeroToken bool
+
+	// To, where set, is written what a client receives, block by block and in
+	// order, by another goroutine; Response.Payload is nil then. The payload of an
+	// error response is not written. If the representation changes meanwhile the
+	// request fails with protocol.ErrBodyChanged.
+	To io.Writer
+	// From is where a client wants the response's payload to begin, in bytes:
+	// the rest of what it has already. FromETag is the entity-tag of that; if it
+	// has changed, the request fails with protocol.ErrBodyChanged.
+	From     int64
+	FromETag []byte
+	// BlockSize is the size of the blocks that a client wants, both ways: 16, 32,
+	// 64, … 1024; 0 = Config.BlockSize for what it sends, and what the peer likes
+	// for what it gets.
+	BlockSize int
+	// MaxBody is the longest payload in bytes that a client takes in blocks; 0 = 8
+	// MiB, or any with To; negative = any.
+	MaxBody int64
+	// Progress, where set, is called on the node's goroutine after each block. It
+	// must not block.
+	Progress func(Progress)
 
 	// Peer is who sent a handler's request.
 	Peer netio.Peer
@@ -139,8 +175,19 @@ type Response struct {
 	Code codec.Code
 	// Options besides those that the runtime adds.
 	Options codec.Options
-	// Payload is the body; nil = none.
+	// Payload is the body; nil = none. A handler must not change it afterwards if
+	// it is longer than a block: the peer fetches it block by block (RFC 7959).
 	Payload []byte
+	// Body is, for a handler, the body where it is better read than held in
+	// memory: block by block, as the peer asks for it, on goroutines. Size is its
+	// length in bytes; negative = not known, it ends where ReadAt says io.EOF. It
+	// must not change. If it is an io.Closer it is closed when nobody can ask for
+	// more of it: EXCHANGE_LIFETIME (247 s) after it was last asked for, or earlier
+	// where Config.Limits want the room.
+	// For a client Size is the length of the payload, also of one that was written
+	// to Request.To, from its beginning even with Request.From.
+	Body io.ReaderAt
+	Size int64
 	// Peer is who answered; set in a client's.
 	Peer netio.Peer
 	// Separate: the response came in a message of its own, after an ACK; set in

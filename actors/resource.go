@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -129,7 +130,13 @@ func or(v, def int) int {
 // armHandler starts the timers of a request whose handler may take long: for
 // the empty ACK, and for the moment when the peer has given up.
 func (sh *shard) armHandler(in *incoming, separate bool) {
+	if in.stream != nil {
+		return // its blocks have exchanges of their own
+	}
 	in.detach()
+	if in.route != nil && in.route.resource.Stream {
+		in.req.Body, in.req.Payload = bytes.NewReader(in.req.Payload), nil
+	}
 	s := in.slot
 	in.ctx = &taskContext{env: sh.env}
 	if in.msg.Type == codec.CON {

@@ -42,6 +42,15 @@ type Resource struct {
 	// shards together; 0 = 256, negative = none. Beyond it requests are answered
 	// 5.03.
 	Backlog int
+	// Stream gives the handlers the payload as Request.Body, to be read while it
+	// comes, where it comes in blocks (RFC 7959). A handler that reads slowly
+	// slows its peer down. If it returns before the end, the rest is not asked
+	// for (an error) or ignored (a success). Not for Inline resources.
+	Stream bool
+	// MaxBody is the longest request payload in bytes that is put together from
+	// blocks; beyond it requests are answered 4.13. 0 = 1 MiB, with Stream no
+	// bound but that of the protocol, 1 GiB.
+	MaxBody int64
 	// Attributes are the link's attributes in /.well-known/core: rt, if, ct, …
 	Attributes []codec.Attr
 	// OnRestart, where set, is called on the node's goroutine when the resource
@@ -82,6 +91,12 @@ func (r *Resource) validate() error {
 	}
 	if r.Concurrency < 0 {
 		return fmt.Errorf("its Concurrency is %d; it must not be negative", r.Concurrency)
+	}
+	if r.MaxBody < 0 {
+		return fmt.Errorf("its MaxBody is %d; it must not be negative", r.MaxBody)
+	}
+	if r.Inline && r.Stream {
+		return fmt.Errorf("it is both Inline and Stream: a handler that waits for blocks must not stall its node")
 	}
 	if r.Inline && r.Separate {
 		return fmt.Errorf("it is both Inline and Separate, which exclude each other")

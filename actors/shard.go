@@ -54,8 +54,11 @@ type shard struct {
 	delayedBytes int
 	waiting      atomic.Int64 // cost of the batches that the endpoint has not seen
 
+	blockwise *blocks // nil until it is needed
+
 	stopping bool
-	told     bool // the node, that nothing is being served any more
+	told     bool  // the node, that nothing is being served any more
+	szx      uint8 // size exponent of the blocks that are preferred
 
 	armed      netio.Instant // when the clock's timer will fire; 0 = none
 	clockTimer netio.Timer

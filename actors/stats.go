@@ -9,7 +9,7 @@ import (
 // Stats are a node's counters since it started. What is dropped is counted
 // here; nothing disappears in silence. When nothing is under way,
 //
-//	Received = Requests + Refused + Shed + Duplicates + Responses +
+//	Received = Requests + Blocks + Refused + Shed + Duplicates + Responses +
 //	           Acknowledgements + Pings + Unreachable +
 //	           all of Dropped except "overload"
 type Stats struct {
@@ -19,6 +19,10 @@ type Stats struct {
 	// Requests counts requests for which a handler was called or is to be;
 	// Responses those that a client got.
 	Requests, Responses uint64
+	// Blocks counts requests of block-wise transfers (RFC 7959) that needed no
+	// handler: those that bring a block of a payload but the last, and those that
+	// ask for a later block of a response that is kept.
+	Blocks uint64
 	// Refused counts requests answered with an error that asks no handler:
 	// 4.02, 4.04, 4.05 and 5.05.
 	Refused uint64
@@ -89,11 +93,11 @@ type counters struct {
 }
 
 type rareCounters struct {
-	retransmissions, refused, pings, unsent, unacknowledged, abandoned atomic.Uint64
-	shed, sendErrors, sendDown, unreachable, midReused                 atomic.Uint64
-	panics, restarts, stale, unmatched, overload                       atomic.Uint64
-	evicted, forgotten, notRemembered                                  gauge
-	dropped                                                            [protocol.Reasons]atomic.Uint64
+	retransmissions, blocks, refused, pings, unsent, unacknowledged, abandoned atomic.Uint64
+	shed, sendErrors, sendDown, unreachable, midReused                         atomic.Uint64
+	panics, restarts, stale, unmatched, overload                               atomic.Uint64
+	evicted, forgotten, notRemembered                                          gauge
+	dropped                                                                    [protocol.Reasons]atomic.Uint64
 }
 
 // rare returns the counters that are made when one of them is needed.
@@ -154,7 +158,7 @@ func (c *rareCounters) add(s *Stats) {
 		sum *uint64
 		v   *atomic.Uint64
 	}{
-		{&s.Refused, &c.refused}, {&s.Pings, &c.pings}, {&s.Unsent, &c.unsent},
+		{&s.Blocks, &c.blocks}, {&s.Refused, &c.refused}, {&s.Pings, &c.pings}, {&s.Unsent, &c.unsent},
 		{&s.Unacknowledged, &c.unacknowledged}, {&s.Abandoned, &c.abandoned},
 		{&s.Retransmissions, &c.retransmissions}, {&s.Shed, &c.shed}, {&s.SendErrors, &c.sendErrors},
 		{&s.SendDown, &c.sendDown}, {&s.Unreachable, &c.unreachable}, {&s.MessageIDsReused, &c.midReused},

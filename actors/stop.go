@@ -8,6 +8,9 @@ package actors
 // onStop refuses new requests and lets those being served finish.
 func (e *endpoint) onStop() {
 	e.sh.stopping = true
+	if e.sh.blockwise != nil {
+		e.sh.blockwise.endStreams()
+	}
 	e.sh.checkQuiet()
 }
 

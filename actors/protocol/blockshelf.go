@@ -44,17 +44,33 @@ func (c ShelfConfig) withDefaults() ShelfConfig {
 //
 // T is what the owner keeps; it should not change any more.
 type Shelf[T any] struct {
-	cfg   ShelfConfig
-	table map[BlockKey]*shelved[T] // never ranged over
-	used  shelved[T]               // the ring of entries; next is the oldest
-	bytes int
-	stats ShelfStats
+	cfg    ShelfConfig
+	table  map[BlockKey]*shelved[T] // never ranged over
+	used   shelved[T]               // the ring of entries; next is the oldest
+	shared map[any]*sharedBytes     // by ShelfItem.Shared; never ranged over
+	gone   []T                      // to be reported
+	bytes  int
+	stats  ShelfStats
 }
+
+// ShelfItem is something to be kept.
+type ShelfItem[T any] struct {
+	Value T
+	// Bytes is what it counts as.
+	Bytes int
+	// Shared, where not nil, names the memory that the item is of, by a value
+	// that can be a map key: items with equal names are counted once.
+	Shared any
+	// Report: when it is not kept any more, Gone is to return it.
+	Report bool
+}
+
+// sharedBytes counts the items that are of the same memory.
+type sharedBytes struct{ items, bytes int }
 
 type shelved[T any] struct {
 	key        BlockKey
-	value      T
-	bytes      int
+	item       ShelfItem[T]
 	at         netio.Instant
 	prev, next *shelved[T]
 }
@@ -78,23 +94,76 @@ func NewShelf[T any](cfg ShelfConfig) *Shelf[T] {
 // Put keeps a value, which counts as so many bytes, in place of what the key
 // had. It reports whether there is room for it.
 func (s *Shelf[T]) Put(now netio.Instant, key BlockKey, value T, bytes int) bool {
+	return s.PutItem(now, key, ShelfItem[T]{Value: value, Bytes: bytes})
+}
+
+// PutItem is Put for what shares its memory, or has to be cleaned up. What finds
+// no room is not reported.
+func (s *Shelf[T]) PutItem(now netio.Instant, key BlockKey, item ShelfItem[T]) bool {
 	s.Remove(key)
-	bytes = max(bytes, 0)
-	if bytes > s.cfg.Bytes {
+	item.Bytes = max(item.Bytes, 0)
+	if item.Bytes > s.cfg.Bytes {
 		s.stats.Refused++
 		return false
 	}
-	for len(s.table) >= s.cfg.Max || s.bytes+bytes > s.cfg.Bytes {
+	// In this order what the item shares with others is not counted twice, and
+	// it is not among those that make room: it is the youngest, and fits alone.
+	e := &shelved[T]{key: key, item: item}
+	s.touch(now, e)
+	s.table[key] = e
+	s.count(&e.item)
+	for len(s.table) > s.cfg.Max || s.bytes > s.cfg.Bytes {
 		if oldest := s.used.next; !s.expired(now, oldest) {
 			s.stats.Evicted++
 		}
 		s.drop(s.used.next)
 	}
-	e := &shelved[T]{key: key, value: value, bytes: bytes}
-	s.table[key] = e
-	s.bytes += bytes
-	s.touch(now, e)
 	return true
+}
+
+func (s *Shelf[T]) count(item *ShelfItem[T]) {
+	if item.Shared == nil {
+		s.bytes += item.Bytes
+		return
+	}
+	m := s.shared[item.Shared]
+	if m == nil {
+		m = &sharedBytes{}
+		if s.shared == nil {
+			s.shared = map[any]*sharedBytes{}
+		}
+		s.shared[item.Shared] = m
+	}
+	m.items++
+	if more := item.Bytes - m.bytes; more > 0 {
+		m.bytes += more
+		s.bytes += more
+	}
+}
+
+func (s *Shelf[T]) uncount(item *ShelfItem[T]) {
+	if item.Shared == nil {
+		s.bytes -= item.Bytes
+		return
+	}
+	m := s.shared[item.Shared]
+	if m.items--; m.items == 0 {
+		s.bytes -= m.bytes
+		delete(s.shared, item.Shared)
+	}
+}
+
+// Gone returns, one a call, the values to be reported that are not kept any
+// more; ok is false when there are no more.
+func (s *Shelf[T]) Gone() (value T, ok bool) {
+	if len(s.gone) == 0 {
+		return value, false
+	}
+	value = s.gone[0]
+	if s.gone = s.gone[1:]; len(s.gone) == 0 {
+		s.gone = nil
+	}
+	return value, true
 }
 
 // Get returns what is kept under a key, which counts as a use.
@@ -109,7 +178,7 @@ func (s *Shelf[T]) Get(now netio.Instant, key BlockKey) (value T, ok bool) {
 	}
 	e.unlink()
 	s.touch(now, e)
-	return e.value, true
+	return e.item.Value, true
 }
 
 // Remove forgets what is kept under a key.
@@ -159,5 +228,8 @@ func (e *shelved[T]) unlink() {
 func (s *Shelf[T]) drop(e *shelved[T]) {
 	e.unlink()
 	delete(s.table, e.key)
-	s.bytes -= e.bytes
+	s.uncount(&e.item)
+	if e.item.Report {
+		s.gone = append(s.gone, e.item.Value)
+	}
 }

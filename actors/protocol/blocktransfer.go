@@ -62,6 +62,10 @@ func NewTransfer(method codec.Code, size int64, szx uint8, down DownloadConfig) 
 // Upload gives access to the state of the request body, for SetSize and Need.
 func (t *Transfer) Upload() *Upload { return &t.up }
 
+// Sent reports whether the request's body has been taken, so that only the
+// response's is missing.
+func (t *Transfer) Sent() bool { return t.sent }
+
 // Next returns what the next request is.
 func (t *Transfer) Next() (TransferRequest, error) {
 	var r TransferRequest

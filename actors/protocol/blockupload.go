@@ -115,6 +115,9 @@ func (u *Upload) SetSize(size int64) { u.size = max(size, 0) }
 // known.
 func (u *Upload) Need() int64 { return u.offset + int64(blockSize(u.szx)) + 1 }
 
+// Offset returns how much of the body the server has taken.
+func (u *Upload) Offset() int64 { return u.offset }
+
 // Next returns what the next request carries.
 func (u *Upload) Next() (UploadBlock, error) {
 	b := UploadBlock{From: u.offset, To: u.size, Size1: -1}
