@@ -276,11 +276,11 @@ func TestTurnOfASeparateResponseThatFails(t *testing.T) {
 func TestSeparateResponseThatFitsNoDatagram(t *testing.T) {
 	srv, cli := pair(t)
 	handle(t, srv, "/big", Resource{Separate: true, Get: func(context.Context, *Request) (*Response, error) {
-		return &Response{Payload: make([]byte, 70000)}, nil
+		return &Response{Options: codec.Options{codec.OpaqueOption(65000, make([]byte, 65500))}}, nil
 	}})
 	_, err := cli.Get(t.Context(), srv.URI("/big"))
 	requireCode(t, err, codec.InternalServerError)
-	_, err = cli.Put(t.Context(), srv.URI("/big"), codec.OctetStream, make([]byte, 70000))
+	_, err = cli.Put(t.Context(), srv.URI("/big"), codec.OctetStream, nil, codec.OpaqueOption(65000, make([]byte, 65500)))
 	require.ErrorContains(t, err, "does not fit into a datagram")
 	require.NotErrorIs(t, err, ErrUnreachable)
 }

@@ -119,7 +119,7 @@ func TestErrorsOfHandlersTellStrangersNothing(t *testing.T) {
 		Put:  func(context.Context, *Request) (*Response, error) { return nil, Errorf(codec.Conflict, "try %d", 2) },
 		Post: func(context.Context, *Request) (*Response, error) { return &Response{Code: codec.GET}, nil },
 		Delete: func(context.Context, *Request) (*Response, error) {
-			return &Response{Payload: make([]byte, 70000)}, nil
+			return &Response{Options: codec.Options{codec.OpaqueOption(65000, make([]byte, 65500))}}, nil
 		},
 	})
 	_, err := cli.Get(t.Context(), srv.URI("/e"))

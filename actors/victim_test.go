@@ -122,7 +122,7 @@ func requireAccounts(t testing.TB, n *Node) (s Stats) {
 		onShard(sh, func() {})
 	}
 	s = n.Stats()
-	sum := s.Requests + s.Refused + s.Shed + s.Duplicates + s.Responses + s.Acknowledgements + s.Pings + s.Unreachable
+	sum := s.Requests + s.Blocks + s.Refused + s.Shed + s.Duplicates + s.Responses + s.Acknowledgements + s.Pings + s.Unreachable
 	for why, count := range s.Dropped {
 		if why != "overload" {
 			sum += count
@@ -180,7 +180,11 @@ func (sh *shard) atRest(note func(what string, count int), peers func(yield func
 	note("bytes of separate responses", sh.unacked.bytes)
 	note("bytes of batches", int(sh.waiting.Load()))
 	note("pins besides duplicates", sh.peers.Stats().Pinned-keeping)
-	note("timers besides duplicates", sh.timers.Len()-keeping)
+	timers := sh.timers.Len() - keeping
+	if sh.blockwise != nil && sh.blockwise.timer != 0 { // bodies are kept for as long
+		timers--
+	}
+	note("timers besides duplicates", timers)
 	for _, s := range sh.slots {
 		if s.in != nil || s.call != nil || s.first != 0 || s.second != 0 || s.outstanding != nil || s.inList || s.named != nil {
 			note("exchange that holds something", 1)
