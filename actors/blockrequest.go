@@ -115,10 +115,10 @@ func (e *endpoint) streamBlock(ctx ctxActor, in *incoming, d *netio.Datagram, ro
 		sh.stats.rare().blocks.Add(1)
 	}
 	last := r.Verdict == protocol.SpoolDone
+	again := !r.Fresh && s.held != nil
 	switch {
-	case !r.Fresh && s.held != nil:
-		sh.dedup.Forget(in.key) // what it repeats is about to be answered
-		return false
+	case again: // the peer has given up the message that waits, and sends the block anew
+		s.dismiss()
 	case r.Fresh:
 		if s.held != nil {
 			b.spool.Abort(key)
@@ -128,7 +128,7 @@ func (e *endpoint) streamBlock(ctx ctxActor, in *incoming, d *netio.Datagram, ro
 		}
 		s.push(in.msg.Payload, last)
 	}
-	if !last && !s.done && (s.hasRoom() || !r.Fresh) || !last && s.done && s.succeeded() {
+	if !last && !s.done && (s.hasRoom() || !r.Fresh && !again) || !last && s.done && s.succeeded() {
 		return e.continueBlock(in)
 	}
 	// It waits for the handler: to read on, or to answer.

@@ -121,6 +121,20 @@ func (s *stream) reply(in *incoming, res *Response, err error) {
 	s.sh.post(in.slot.pid, in)
 }
 
+// dismiss ends the exchange of the block that waits, without a response.
+func (s *stream) dismiss() {
+	in := s.held
+	s.held = nil
+	if in.gen != in.slot.gen {
+		return // its exchange has ended, and knows what to do with it
+	}
+	if !in.acked && in.msg.Type == codec.CON {
+		s.sh.sendEmpty(codec.ACK, in.msg.MessageID, in.dst)
+	}
+	in.answered = true
+	s.sh.served(in.slot)
+}
+
 // onReturn takes the answer of the handler. It is for the last block; an error is
 // for whichever comes next, and ends the transfer.
 func (s *stream) onReturn(res *Response, err error) {

@@ -132,15 +132,20 @@
 //	                           listen=ADDR+ADDR separate=TIME; transmission parameters
 //	                           ack= random= retransmit= nstart= leisure= probing=
 //	                           maxlatency= processing=; limits peers= exchanges=
-//	                           perpeer= queue= dedup= kept=
+//	                           perpeer= queue= dedup= kept= spools= spoolbytes=
+//	                           bodies= bodybytes=; block=BYTES of a block
 //	peer NAME [listen=ADDR]    a host without a node
 //	resource NODE PATH …       text=S or size=BYTES, code=C, delay=TIME, error, panic,
 //	                           panics=N (the first N times), call=URI (asks another
 //	                           node), methods=get,post, inline, separate, multicast,
-//	                           hidden, concurrency=N, backlog=N, restart (notes it)
+//	                           hidden, concurrency=N, backlog=N, restart (notes it),
+//	                           stream, maxbody=BYTES, etag=S, echo (answers with the
+//	                           payload that it is given)
+//	remove NODE PATH           takes a resource away
 //	get NODE URI …             a request, also put, post, delete, fetch, patch, ipatch:
 //	                           non, payload=S, size=BYTES, token=HEX, notoken,
-//	                           timeout=TIME, opt=NAME:VALUE, transmission parameters.
+//	                           timeout=TIME, opt=NAME:VALUE, block=BYTES of a block,
+//	                           from=BYTE of the response, transmission parameters.
 //	                           URI is coap://HOST/PATH, or NAME/PATH for the address
 //	                           of a node. Requests have the numbers 1, 2, …
 //	ping NODE NAME

@@ -20,7 +20,8 @@ type Rule string
 const (
 	// RuleHandled: a CON request that is acknowledged with success has been
 	// handled at least once, and one that is acknowledged without response is
-	// handled or answered before its exchange is over.
+	// handled or answered before its exchange is over. Of a block-wise transfer
+	// (RFC 7959) not every request is handled.
 	RuleHandled Rule = "handled"
 	// RuleOnce: a request that is not idempotent is handled at most once in the
 	// life of a node.

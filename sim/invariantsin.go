@@ -52,6 +52,7 @@ type receipt struct {
 	code     codec.Code
 	con      bool
 	once     bool // it must not be handled twice
+	block    bool // part of a block-wise transfer: it may need no handler
 	listed   bool // kept has it
 	handled  int
 	reacted  bool // it has been acknowledged or reset
@@ -79,7 +80,7 @@ func (r *received) message(w *World, h *host, e *actors.TapEvent) {
 	} else {
 		x = &receipt{}
 	}
-	*x = receipt{token: m.Token, at: h.now(), code: m.Code, con: con, once: once}
+	*x = receipt{token: m.Token, at: h.now(), code: m.Code, con: con, once: once, block: isBlock(m)}
 	r.open[key] = x
 	if con {
 		r.timely.push(w.now.Add(h.stretch(separateAfter(h.spec)+slack)), key)
@@ -87,6 +88,14 @@ func (r *received) message(w *World, h *host, e *actors.TapEvent) {
 	if once {
 		r.keep(w, h, key, x)
 	}
+}
+
+// isBlock reports whether a request is one of those of a block-wise transfer
+// that are answered without a handler: a block of a payload, which completes it at
+// most, or one that asks for a later block of a response (RFC 7959).
+func isBlock(m *codec.Message) bool {
+	b, ok, err := m.Options.Block(codec.OptionBlock2)
+	return m.Options.Has(codec.OptionBlock1) || ok && err == nil && b.Num > 0
 }
 
 // keep remembers a message until its copies cannot come any more.
@@ -140,7 +149,7 @@ func (r *received) reaction(w *World, h *host, e *actors.TapEvent) {
 		return
 	}
 	x.reacted, x.answered = true, m.Code != codec.Empty
-	if x.code.IsRequest() && m.Code.IsSuccess() && x.handled == 0 {
+	if x.code.IsRequest() && m.Code.IsSuccess() && x.handled == 0 && !x.block {
 		w.violated(h.name, RuleHandled, e.Data, "it answers a request that no handler was asked about")
 	}
 	if x.code.IsRequest() && m.Code == codec.Empty && m.Type == codec.ACK {

@@ -3,6 +3,8 @@ package sim
 import (
 	"context"
 	"fmt"
+	"hash/crc32"
+	"io"
 	"strings"
 	"time"
 
@@ -20,6 +22,8 @@ type scripted struct {
 	fails  bool
 	panics int // how many more times; negative = always
 	call   string
+	echo   bool // answers with the payload that it was given
+	etag   string
 }
 
 func (p *performance) resource(a *args) error {
@@ -34,8 +38,12 @@ func (p *performance) resource(a *args) error {
 	if s, ok := a.text("text"); ok {
 		h.text = s
 	}
-	if size := a.number("size"); size > 0 && size <= 1<<20 {
-		h.text = strings.Repeat("x", size)
+	if b := a.body(); b != nil {
+		h.text = string(b)
+	}
+	h.echo = a.flag("echo")
+	if s, ok := a.text("etag"); ok {
+		h.etag = s
 	}
 	if s, ok := a.text("code"); ok {
 		c, err := codec.ParseCode(s)
@@ -48,7 +56,7 @@ func (p *performance) resource(a *args) error {
 		h.call = s
 	}
 	res := actors.Resource{Separate: a.flag("separate"), Inline: a.flag("inline"), Multicast: a.flag("multicast"),
-		Hidden: a.flag("hidden"), Concurrency: a.number("concurrency"), Backlog: a.number("backlog")}
+		Stream: a.flag("stream"), MaxBody: int64(a.number("maxbody")), Hidden: a.flag("hidden"), Concurrency: a.number("concurrency"), Backlog: a.number("backlog")}
 	if a.flag("restart") {
 		res.OnRestart = func(reason any) { p.w.Notef(name, "%s starts again after %v", path, reason) }
 	}
@@ -67,8 +75,25 @@ func (p *performance) resource(a *args) error {
 	if err := a.done(); err != nil {
 		return err
 	}
-	_, err := n.Handle(path, res)
+	route, err := n.Handle(path, res)
+	p.routes[name+path] = route
 	return err
+}
+
+// remove takes a resource away.
+func (p *performance) remove(a *args) error {
+	name, _ := p.nodeOf(a)
+	path := a.word("the path")
+	route := p.routes[name+path]
+	if route == nil {
+		a.fail("there is no resource %s", path)
+	}
+	if err := a.done(); err != nil {
+		return err
+	}
+	route.Remove()
+	delete(p.routes, name+path)
+	return nil
 }
 
 func handlerOf(r *actors.Resource, method codec.Code) *actors.Handler {
@@ -100,7 +125,13 @@ func (h *scripted) serve(ctx context.Context, r *actors.Request) (*actors.Respon
 			return nil, err
 		}
 	}
+	if r.Body != nil && h.code.Class() >= 4 {
+		return nil, actors.Errorf(h.code, "%s", h.text) // without having read it
+	}
+	payload, err := h.payload(r)
 	switch {
+	case err != nil:
+		return nil, err
 	case h.fails:
 		return nil, fmt.Errorf("as the script says")
 	case h.call != "":
@@ -114,8 +145,30 @@ func (h *scripted) serve(ctx context.Context, r *actors.Request) (*actors.Respon
 		return nil, actors.Errorf(h.code, "%s", h.text)
 	case h.code != 0:
 		return actors.Status(h.code)
+	case h.echo && len(payload) > 0:
+		return actors.Bytes(codec.TextPlain, payload)
 	case r.Method != codec.GET && r.Method != codec.FETCH:
 		return nil, nil
 	}
-	return actors.Text(h.text)
+	res, err := actors.Text(h.text)
+	if h.etag != "" {
+		res.Options = res.Options.Add(codec.ETag([]byte(h.etag)))
+	}
+	return res, err
+}
+
+// payload returns the payload of a request, and notes one that has come in blocks.
+func (h *scripted) payload(r *actors.Request) ([]byte, error) {
+	b := r.Payload
+	if r.Body != nil {
+		var err error
+		if b, err = io.ReadAll(r.Body); err != nil {
+			h.p.w.Notef(h.node, "handler of %s has %d bytes, but %v", r.Path(), len(b), err)
+			return nil, err
+		}
+	}
+	if r.Body != nil || r.Options.Has(codec.OptionBlock1) {
+		h.p.w.Notef(h.node, "handler of %s has %d bytes (sum %08x)", r.Path(), len(b), crc32.ChecksumIEEE(b))
+	}
+	return b, nil
 }

@@ -5,7 +5,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"net/netip"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +21,7 @@ import (
 // verbs are the commands of a script.
 var verbs = map[string]func(*performance, *args) error{
 	"seed": (*performance).seed, "link": (*performance).link,
-	"node": (*performance).node, "peer": (*performance).peer, "resource": (*performance).resource,
+	"node": (*performance).node, "peer": (*performance).peer, "resource": (*performance).resource, "remove": (*performance).remove,
 	"drop": fate("drop"), "dup": fate("dup"), "delay": fate("delay"), "corrupt": fate("corrupt"), "unreachable": fate("unreachable"),
 	"kill": (*performance).kill, "raw": (*performance).raw,
 	"get": request(codec.GET), "post": request(codec.POST), "put": request(codec.PUT), "delete": request(codec.DELETE),
@@ -37,7 +39,8 @@ type performance struct {
 	w      *World
 	out    strings.Builder
 	nodes  map[string]*actors.Node
-	names  []string // of nodes, in order
+	names  []string                 // of nodes, in order
+	routes map[string]*actors.Route // by node and path
 	peers  map[string]*Peer
 	last   map[string]codec.Message // what each peer has received last
 	calls  []func()                 // cancel them
@@ -51,7 +54,7 @@ type performance struct {
 // has an exchange left; if not, that is the error, a *ScriptError, as is
 // everything that goes wrong with a command.
 func (s *Script) Run() (*Outcome, error) {
-	p := &performance{drowsy: s.drowsy, nodes: map[string]*actors.Node{}, peers: map[string]*Peer{}, last: map[string]codec.Message{}}
+	p := &performance{drowsy: s.drowsy, nodes: map[string]*actors.Node{}, routes: map[string]*actors.Route{}, peers: map[string]*Peer{}, last: map[string]codec.Message{}}
 	defer func() {
 		if p.w != nil {
 			p.w.Close()
@@ -124,9 +127,10 @@ func (a *args) params() protocol.Params {
 
 func (p *performance) node(a *args) error {
 	name := a.word("the name")
-	cfg := actors.Config{Params: a.params(), SeparateAfter: a.duration("separate"), Limits: actors.Limits{
+	cfg := actors.Config{Params: a.params(), SeparateAfter: a.duration("separate"), BlockSize: a.number("block"), Limits: actors.Limits{
 		Peers: a.number("peers"), Exchanges: a.number("exchanges"), PerPeer: a.number("perpeer"), Queue: a.number("queue"),
 		DedupBytes: a.number("dedup"), KeptBytes: a.number("kept"),
+		Spools: a.number("spools"), SpoolBytes: a.number("spoolbytes"), Bodies: a.number("bodies"), BodyBytes: a.number("bodybytes"),
 	}}
 	if listen, ok := a.text("listen"); ok {
 		cfg.Listen = strings.Split(listen, "+")
@@ -234,12 +238,19 @@ func (p *performance) kill(a *args) error {
 // allNodes is what a script calls the address of All CoAP Nodes.
 const allNodes = "all"
 
+// fillers are what stands for so many bytes in a raw datagram.
+var fillers = regexp.MustCompile(`\{[0-9]{1,4}\}`)
+
 func (p *performance) raw(a *args) error {
 	from, to := a.word("the sender"), a.word("the receiver")
 	last := p.last[from]
 	text := strings.Join(a.rest(), "")
 	text = strings.ReplaceAll(text, "{mid}", fmt.Sprintf("%04x", last.MessageID))
 	text = strings.ReplaceAll(text, "{token}", last.Token.String())
+	text = fillers.ReplaceAllStringFunc(text, func(s string) string {
+		n, _ := strconv.Atoi(s[1 : len(s)-1])
+		return strings.Repeat("78", n)
+	})
 	data, err := hex.DecodeString(text)
 	if err != nil {
 		a.fail("%q is not hexadecimal", text)
@@ -280,9 +291,9 @@ func request(method codec.Code) func(*performance, *args) error {
 		if s, ok := a.text("payload"); ok {
 			r.Payload = []byte(s)
 		}
-		if size := a.number("size"); size > 0 && size <= 1<<20 {
-			r.Payload = []byte(strings.Repeat("x", size))
-		}
+		r.Payload = append(r.Payload, a.body()...)
+		r.BlockSize = a.number("block")
+		r.From = int64(a.number("from"))
 		if s, ok := a.text("token"); ok {
 			b, err := hex.DecodeString(s)
 			if err == nil {
@@ -321,6 +332,21 @@ func request(method codec.Code) func(*performance, *args) error {
 	}
 }
 
+// body returns a payload of size=BYTES in which every line says where it is.
+func (a *args) body() []byte {
+	size := a.number("size")
+	if size <= 0 || size > 1<<20 {
+		return nil
+	}
+	var b []byte
+	for len(b) < size {
+		b = fmt.Appendf(b, "byte %9d.\n", len(b))
+	}
+	return b[:size]
+}
+
+const maxBlock = 1024
+
 // ending says how a request has ended.
 func ending(res *actors.Response, err error) string {
 	if res == nil {
@@ -332,6 +358,9 @@ func ending(res *actors.Response, err error) string {
 	}
 	m := codec.Message{Code: res.Code, Options: res.Options, Payload: res.Payload}
 	_, s, _ := strings.Cut(m.String(), "] ")
+	if len(res.Payload) > maxBlock {
+		s += fmt.Sprintf(" (sum %08x)", crc32.ChecksumIEEE(res.Payload))
+	}
 	if res.Separate {
 		s += " (separate)"
 	}
@@ -430,7 +459,7 @@ func (p *performance) stats(a *args) error {
 	}{
 		{"received", s.Received}, {"sent", s.Sent}, {"requests", s.Requests}, {"responses", s.Responses},
 		{"acknowledgements", s.Acknowledgements}, {"pings", s.Pings},
-		{"duplicates", s.Duplicates}, {"retransmissions", s.Retransmissions}, {"refused", s.Refused}, {"shed", s.Shed},
+		{"duplicates", s.Duplicates}, {"retransmissions", s.Retransmissions}, {"blocks", s.Blocks}, {"refused", s.Refused}, {"shed", s.Shed},
 		{"unsent", s.Unsent}, {"unacknowledged", s.Unacknowledged}, {"abandoned", s.Abandoned},
 		{"send errors", s.SendErrors}, {"send down", s.SendDown}, {"unreachable", s.Unreachable},
 		{"panics", s.Panics}, {"restarts", s.Restarts}, {"stale", s.Stale},
