@@ -228,8 +228,7 @@ func (e *endpoint) answerBlock(in *incoming, k *kept) bool {
 	if in.msg.Type == codec.NON {
 		m.Type, m.MessageID = codec.NON, e.sh.nonMID(in.peer)
 	}
-	var value [3]byte
-	k.opts[k.at].Value = c.Block.Append(value[:0])
+	k.opts[k.at].Value = c.Block.Append(e.value[:0])
 	_, _ = e.sh.send(m, in.dst, "")
 	m.Options, m.Payload, k.opts[k.at].Value = nil, nil, nil
 	return false
@@ -269,6 +268,9 @@ func (sh *shard) cutBody(in *incoming, m *codec.Message) {
 	if c.Block.Num > 0 || c.Block.More {
 		if m.Code == codec.Content && !m.Options.Has(codec.OptionETag) {
 			m.Options = m.Options.Add(codec.ETag(etagOf(m.Options, m.Payload)))
+			if in.asksTag() && in.revalidate(m) {
+				return
+			}
 		}
 		sh.shelve(protocol.MakeBlockKey(in.peer.ID, &in.msg), keep(m, nil))
 	}

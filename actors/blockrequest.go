@@ -61,9 +61,8 @@ func (sh *shard) hasRoomFor(n int64) bool {
 
 // continueBlock answers 2.31 (RFC 7959 §2.9.1).
 func (e *endpoint) continueBlock(in *incoming) bool {
-	var value [3]byte
-	opts := [1]codec.Option{{Number: codec.OptionBlock1, Value: in.block1.Append(value[:0])}}
-	e.answerWith(in, codec.Continue, opts[:], nil)
+	e.block[0] = codec.Option{Number: codec.OptionBlock1, Value: in.block1.Append(e.value[:0])}
+	e.answerWith(in, codec.Continue, e.block[:], nil)
 	return false
 }
 

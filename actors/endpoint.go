@@ -18,6 +18,8 @@ type endpoint struct {
 	sh      *shard
 	touched []*Route // with pending calls of the batch being read
 	msg     codec.Message
+	block   [1]codec.Option // of the answer being made,
+	value   [3]byte         // and its value
 }
 
 // Receive implements actor.Actor.
@@ -233,7 +235,7 @@ func (e *endpoint) dispatch(ctx actor.Context, now netio.Instant, d *netio.Datag
 		return false
 	case !route.has(in.msg.Code):
 		return e.refuse(in, codec.MethodNotAllowed, "")
-	case !route.resource.Conditional && (in.msg.Options.Has(codec.OptionIfMatch) || in.msg.Options.Has(codec.OptionIfNoneMatch)):
+	case !route.resource.Conditional && !route.resource.Tagged && (in.msg.Options.Has(codec.OptionIfMatch) || in.msg.Options.Has(codec.OptionIfNoneMatch)):
 		return e.refuse(in, codec.BadOption, "this resource does not evaluate If-Match and If-None-Match")
 	case route.failed.Load():
 		return e.shed(in, "the resource has failed")

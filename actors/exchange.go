@@ -127,6 +127,9 @@ func (x *exchange) onAnswer(in *incoming) {
 	in.answered = true
 	m := &x.msg
 	in.response(m)
+	if in.asksTag() {
+		in.revalidate(m)
+	}
 	if in.isBlockwise(m) {
 		x.cutAnswer(in, m)
 	}

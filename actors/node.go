@@ -211,12 +211,15 @@ func (n *Node) Use(m Middleware) {
 // wrap puts the middleware around a route's handlers; n.mu is held, or n not
 // yet shared.
 func (n *Node) wrap(r *Route) {
-	if len(n.middleware) == 0 {
+	if len(n.middleware) == 0 && !r.resource.offers() {
 		return
 	}
 	var hs [8]Handler
 	for i := range hs {
-		h := r.resource.handler(codec.Code(i))
+		hs[i] = r.resource.handler(codec.Code(i))
+	}
+	r.resource.offer(&hs)
+	for i, h := range hs {
 		if h == nil {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -32,6 +33,20 @@ type Resource struct {
 	// themselves. Both are critical (RFC 7252 §5.10.8), so a request that has one
 	// is answered 4.02 where nobody does.
 	Conditional bool
+	// Tagged lets the runtime do all that for the representation that Get
+	// returns: it gets an entity-tag, made from its bytes and its format where the
+	// handler gives none, with which the conditions of requests are evaluated
+	// (4.12), for which Get is called before the handler of the method. If that
+	// must not happen at the same time as another request's change, use
+	// Concurrency 1, or Inline.
+	//
+	// A GET that has the ETag of the response which the handler gives is answered
+	// 2.03 without payload in any case.
+	Tagged bool
+	// MaxAge is how long a representation is fresh, the Max-Age of the responses
+	// to GET and FETCH that have none of their own; 0 = they have none, which means
+	// 60 s (RFC 7252 §5.10.5); less than a second = it is never fresh.
+	MaxAge time.Duration
 	// Multicast lets the resource answer requests that came to a group.
 	Multicast bool
 	// Concurrency is how many handlers of the resource run at the same time
@@ -94,6 +109,12 @@ func (r *Resource) validate() error {
 	}
 	if r.MaxBody < 0 {
 		return fmt.Errorf("its MaxBody is %d; it must not be negative", r.MaxBody)
+	}
+	if r.Tagged && r.Get == nil {
+		return fmt.Errorf("it is Tagged and has no Get, whose representation would have the tag")
+	}
+	if r.MaxAge < 0 {
+		return fmt.Errorf("its MaxAge is %v; it must not be negative", r.MaxAge)
 	}
 	if r.Inline && r.Stream {
 		return fmt.Errorf("it is both Inline and Stream: a handler that waits for blocks must not stall its node")

@@ -70,7 +70,7 @@ func (d *demoResources) register(n *actors.Node) error {
 			Attributes: attrs("ct", "50"),
 			Get:        config.get, Patch: config.patch, IPatch: config.patch,
 		}},
-	}, d.plugtest()...)
+	}, append(d.plugtest(), large()...)...)
 	for _, p := range places {
 		if _, err := n.Handle(p.path, p.resource); err != nil {
 			return err

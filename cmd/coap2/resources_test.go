@@ -187,12 +187,13 @@ func TestLinks(t *testing.T) {
 	require.Equal(t, []string{
 		"/hello", "/tick", "/random", "/root", "/root/child", "/config", "/test", "/location-query", "/separate", "/query", "/seg1/seg2/seg3",
 		"/multi-format", "/validate", "/create1", "/link1", "/link2", "/link3", "/path",
+		"/big", "/large", "/large-update", "/large-create", "/large-post",
 	}, targets(""))
 	require.Equal(t, []string{"/link1", "/link3"}, targets("?rt=Type1"))
 	require.Equal(t, []string{"/root", "/root/child", "/seg1/seg2/seg3", "/link1", "/link2", "/link3"}, targets("?rt=*"))
 	require.Equal(t, []string{"/link1", "/link2"}, targets("?rt=Type2"))
 	require.Equal(t, []string{"/link1", "/link2"}, targets("?if=If*"))
-	require.Equal(t, []string{"/seg1/seg2/seg3", "/link1", "/link2", "/link3"}, targets("?sz=*"))
+	require.Equal(t, []string{"/seg1/seg2/seg3", "/link1", "/link2", "/link3", "/big", "/large"}, targets("?sz=*"))
 	require.Equal(t, []string{"/link1"}, targets("?href=/link1"))
 	require.Equal(t, []string{"/link1", "/link2", "/link3"}, targets("?href=/link*"))
 	require.Equal(t, []string{"/path"}, targets("?ct=40"))

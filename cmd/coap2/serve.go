@@ -34,7 +34,9 @@ asked, one line "ready coap://HOST:PORT" per address is printed on stdout.
 Resources: /hello, /tick, /random, /root (GET, FETCH), /root/child,
 /root/child/private, /config (GET, PATCH, iPATCH), and those that the ETSI
 plugtests ask for: /test, /separate, /query, /seg1/seg2/seg3, /location-query,
-/multi-format, /validate, /create1, /link1, /link2, /link3, /path.
+/multi-format, /validate, /create1, /link1, /link2, /link3, /path, and with
+payloads that travel in blocks /large, /large-update, /large-create,
+/large-post; /big has 1 MiB.
 GET /.well-known/core lists them.`,
 		Example: `  coap2 serve
   coap2 serve --listen 127.0.0.1:0 --listen '[::1]:0' -v
