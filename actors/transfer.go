@@ -24,6 +24,8 @@ type Progress struct {
 	// beginning even where the request began later (Request.From); Size how long
 	// it is, as the peer says, -1 if it does not.
 	Received, Size int64
+	// ETag is the entity-tag of the response that is coming, nil if it has none.
+	ETag []byte
 }
 
 // transfer is what a call has besides in a block-wise transfer.
@@ -47,6 +49,7 @@ type transfer struct {
 	code     codec.Code    // of the first response of the body,
 	opts     codec.Options // and its options
 	received int64
+	size     int64 // as it was announced; -1: it was not
 	sent     int64
 	final    *Response // when part has been written
 	finalErr error
@@ -78,7 +81,7 @@ func (n *Node) newTransfer(req *Request, m *codec.Message) (*transfer, error) {
 	if req.From < 0 || req.Size < 0 {
 		return nil, errors.New("Request.From and Request.Size must not be negative")
 	}
-	t := &transfer{base: *m, src: req.Body, to: req.To, from: req.From, progress: req.Progress, received: req.From, srcSize: int64(len(m.Payload))}
+	t := &transfer{base: *m, src: req.Body, to: req.To, from: req.From, progress: req.Progress, received: req.From, size: -1, srcSize: int64(len(m.Payload))}
 	size := int64(len(m.Payload))
 	if req.Body != nil {
 		size, t.srcSize = protocol.UnknownSize, -1
@@ -115,7 +118,7 @@ func (c *Call) lateTransfer(m *codec.Message) *transfer {
 	if err1 != nil || err2 != nil || !more && !(has1 && m.Code == codec.RequestEntityTooLarge) {
 		return nil
 	}
-	t := &transfer{}
+	t := &transfer{size: -1}
 	// What was sent is all that is left of the request.
 	if t.base.Parse(c.data) != nil || t.base.Options.Has(codec.OptionBlock1) || t.base.Options.Has(codec.OptionBlock2) {
 		return nil // the caller makes blocks himself

@@ -81,10 +81,14 @@ func (t *transfer) tell(sh *shard, c *Call, step protocol.TransferStep) {
 	if t.progress == nil {
 		return
 	}
-	p := Progress{Sent: t.sent, SendSize: t.srcSize, Received: t.received, Size: step.Size}
+	if step.Size >= 0 {
+		t.size = step.Size
+	}
+	p := Progress{Sent: t.sent, SendSize: t.srcSize, Received: t.received, Size: t.size}
 	if step.Verdict == protocol.BlockDone {
 		p.Size = t.received
 	}
+	p.ETag, _ = t.opts.Get(codec.OptionETag)
 	sh.protect(c, "Request.Progress", func() { t.progress(p) })
 }
 

@@ -195,10 +195,10 @@ func TestStdinIsReadOnlyOnRequest(t *testing.T) {
 }
 
 func TestPayloadThatIsTooLong(t *testing.T) {
-	r := run(strings.Repeat("x", maxPayload+1), "put", "--file", "-", "localhost/x")
+	r := run(strings.Repeat("x", maxPayload+1), "bench", "--method", "put", "--file", "-", "localhost/x")
 	require.Equal(t, 2, r.code)
 	require.Contains(t, r.err, "more than 60000 bytes")
-	r = run("", "put", "--data", strings.Repeat("x", maxPayload+1), "localhost/x")
+	r = run("", "bench", "--method", "put", "--data", strings.Repeat("x", maxPayload+1), "localhost/x")
 	require.Equal(t, 2, r.code)
 	require.Contains(t, r.err, "60001 bytes")
 }

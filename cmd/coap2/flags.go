@@ -28,7 +28,7 @@ type timeFlags struct {
 
 func (f *timeFlags) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
-	fl.DurationVar(&f.timeout, "timeout", 10*time.Second, "how long to wait for an answer, retransmissions included")
+	fl.DurationVar(&f.timeout, "timeout", 10*time.Second, "how long to wait for an answer (for each block, if it travels in blocks), retransmissions included")
 	fl.DurationVar(&f.ackTimeout, "ack-timeout", protocol.DefaultAckTimeout, "how long to wait for an acknowledgement before the first retransmission")
 	fl.IntVar(&f.maxRetransmit, "max-retransmit", protocol.DefaultMaxRetransmit, "how often a confirmable message is sent again, each time after twice as long")
 }
@@ -128,18 +128,22 @@ func (f *messageFlags) check() error {
 // request makes the request that the flags describe; the payload may be read
 // from stdin.
 func (f *messageFlags) request(ctx context.Context, a *app, method codec.Code, u codec.URI) (actors.Request, error) {
-	req := actors.Request{Method: method, URI: u.String(), Options: f.options.options, NonConfirmable: f.non}
+	req := f.head(method, u)
 	var err error
-	if req.Payload, err = a.readPayload(ctx, f); err != nil {
-		return req, err
-	}
+	req.Payload, err = a.readPayload(ctx, f)
+	return req, err
+}
+
+// head returns the request without its payload.
+func (f *messageFlags) head(method codec.Code, u codec.URI) actors.Request {
+	req := actors.Request{Method: method, URI: u.String(), Options: f.options.options, NonConfirmable: f.non}
 	if f.accept.set {
 		req.Options = req.Options.Set(codec.Accept(f.accept.format))
 	}
 	if f.contentFormat.set {
 		req.Options = req.Options.Set(codec.ContentFormat(f.contentFormat.format))
 	}
-	return req, nil
+	return req
 }
 
 // formatFlag is a flag that holds a content format.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,9 +22,21 @@ func (a *app) readPayload(ctx context.Context, f *messageFlags) ([]byte, error) 
 		}
 		return []byte(f.data), nil
 	}
+	b, err := a.readFile(ctx, f.file, maxPayload)
+	if errors.Is(err, errTooLong) {
+		err = fmt.Errorf("--file %s: more than %d bytes, which is what a message carries at most", f.file, maxPayload)
+	}
+	return b, err
+}
+
+// errTooLong: a file that is longer than it may be.
+var errTooLong = errors.New("the file is too long")
+
+// readFile reads a file, or stdin where the name is "-".
+func (a *app) readFile(ctx context.Context, name string, most int) ([]byte, error) {
 	from := a.In
-	if f.file != "-" {
-		file, err := os.Open(f.file)
+	if name != "-" {
+		file, err := os.Open(name)
 		if err != nil {
 			return nil, fmt.Errorf("--file: %w", err)
 		}
@@ -36,7 +49,7 @@ func (a *app) readPayload(ctx context.Context, f *messageFlags) ([]byte, error) 
 	}
 	done := make(chan result, 1)
 	go func() {
-		b, err := io.ReadAll(io.LimitReader(from, maxPayload+1))
+		b, err := io.ReadAll(io.LimitReader(from, int64(most)+1))
 		done <- result{b, err}
 	}()
 	select {
@@ -46,8 +59,8 @@ func (a *app) readPayload(ctx context.Context, f *messageFlags) ([]byte, error) 
 		if r.err != nil {
 			return nil, fmt.Errorf("--file: %w", r.err)
 		}
-		if len(r.b) > maxPayload {
-			return nil, fmt.Errorf("--file %s: more than %d bytes, which is what a message carries at most", f.file, maxPayload)
+		if len(r.b) > most {
+			return nil, fmt.Errorf("--file %s: %w: more than %d bytes", name, errTooLong, most)
 		}
 		return r.b, nil
 	}

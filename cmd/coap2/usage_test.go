@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -64,6 +65,12 @@ func TestBadUsage(t *testing.T) {
 		{"conform --timeout 0s h", `--timeout, --quiet and --change must be positive`},
 		{"conform -j 0 h", `--jobs is 0; it must be at least 1`},
 		{"conform --json --junit h", `if any flags in the group [json junit] are set none of the others can be; [json junit] were all set`},
+		{"get --block-size 100 h", `--block-size is 100; it must be 16, 32, 64, 128, 256, 512 or 1024`},
+		{"put --block-size 2048 h", `--block-size is 2048; it must be 16, 32, 64, 128, 256, 512 or 1024`},
+		{"get --resume h", `--resume goes with --out and the name of a file`},
+		{"get --resume --out x --json h", `--resume does not go with --json, which has the whole payload in one object`},
+		{"get --resume --out x --repeat 2 h", `--resume does not go with --repeat`},
+		{"get --resume --out / h", `--out: / is no file; --resume needs one`},
 		{"bench", `bench needs a URI, such as coap://localhost/hello`},
 		{"bench a b", `bench takes one URI; "b" is too much (quote a URI that has spaces or & in it)`},
 		{"bench coap:///x", `bad URI host in "coap:///x" at byte 7: the host is missing`},
@@ -190,6 +197,8 @@ func TestExamples(t *testing.T) {
 		for line := range strings.Lines(cmd.Example) {
 			line = strings.TrimSpace(line)
 			t.Run(line, func(t *testing.T) {
+				t.Chdir(t.TempDir())
+				require.NoError(t, os.WriteFile("big.bin", bigBody(), 0o600))
 				_, args, ok := strings.Cut(line, "coap2 ")
 				require.True(t, ok)
 				at := serveTest(t).Addrs()[0].String()
