@@ -106,7 +106,7 @@ func TestLossyNetwork(t *testing.T) {
 	client := peer(t, libcoapClient)
 	bin := coap2(t)
 	dir := t.TempDir()
-	var jobs []job
+	jobs := lossyBlocks(t, client, bin)
 	for _, host := range hosts {
 		serve := startRelay(t, startServe(t, host)).Addr().String()
 		jobs = append(jobs, lossyServe(client, dir, host, serve)...)
