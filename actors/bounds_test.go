@@ -120,7 +120,7 @@ func TestBytesOfRequestsBeingServed(t *testing.T) {
 	long := make([]byte, 600)
 	handle(t, s.n, "/sep", Resource{Separate: true, Concurrency: 1, Post: func(context.Context, *Request) (*Response, error) { return Bytes(codec.TextPlain, long) }})
 	handle(t, s.n, "/multi", Resource{Inline: true, Multicast: true, Get: func(context.Context, *Request) (*Response, error) {
-		return Bytes(codec.TextPlain, make([]byte, 50_000))
+		return &Response{Options: codec.Options{codec.OpaqueOption(65000, make([]byte, 50_000))}}, nil
 	}})
 	post := func(i, size int, path string) []string {
 		d := s.datagram(i, codec.CON, codec.POST, 1, path)
