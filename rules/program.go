@@ -1,0 +1,321 @@
+package rules
+
+import (
+	"math"
+	"time"
+)
+
+// Program is a rule compiled for the slots of a schema. It holds what an
+// evaluation needs, so that none allocates: a Program is used by one goroutine
+// at a time.
+type Program struct {
+	rule   *Rule
+	schema *Schema
+	shape  *shape
+	e      env
+}
+
+// none is a sample in which all is missing.
+func (s *shape) none() *Sample {
+	x := &Sample{}
+	x.Reset(max(s.slots, len(s.lastSlots)))
+	return x
+}
+
+// Compile binds a rule to the slots of a schema, to which it adds the fields
+// that it has not got yet. The error is ErrLimit.
+func Compile(r *Rule, schema *Schema) (*Program, error) {
+	if err := schema.add(r); err != nil {
+		return nil, err
+	}
+	p := &Program{rule: r, schema: schema, shape: compileShape(r.expr, schema)}
+	none := p.shape.none()
+	p.e = env{cur: none, prev: none, last: none, age: math.NaN(), nums: r.nums, strs: r.strs}
+	return p, nil
+}
+
+// Rule is the rule that was compiled.
+func (p *Program) Rule() *Rule { return p.rule }
+
+// Eval evaluates a rule that is Shareable: for a sample, and the one before,
+// nil if there is none. In other rules what depends on the last selection is
+// unknown, and hyst is off; a Watch evaluates them.
+func (p *Program) Eval(cur, prev *Sample) Truth {
+	if len(cur.num) < p.shape.slots {
+		cur.grow(p.shape.slots)
+	}
+	p.e.cur = cur
+	if prev != nil {
+		if len(prev.num) < p.shape.slots {
+			prev.grow(p.shape.slots)
+		}
+		p.e.prev = prev
+	} else if p.shape.usesPrev {
+		p.e.prev = p.shape.none()
+	}
+	return p.shape.root(&p.e)
+}
+
+// Reason says why a sample was selected.
+type Reason uint8
+
+const (
+	// NotSelected: there is nothing to send.
+	NotSelected Reason = iota
+	// Matched: the rule is true for the current sample.
+	Matched
+	// Delayed: the rule was true for a sample within pmin, which has ended.
+	Delayed
+	// Forced: pmax has passed, the current sample is selected whatever the rule
+	// says.
+	Forced
+)
+
+// String names the reason.
+func (r Reason) String() string {
+	if r > Forced {
+		return "invalid"
+	}
+	return [...]string{"not selected", "matched", "delayed", "forced"}[r]
+}
+
+// Selection is what a sample, or the passing of time, led to.
+type Selection struct {
+	Reason Reason
+	// Ref is what came with the selected sample.
+	Ref any
+	// Truth is what the rule said, if it was evaluated.
+	Truth     Truth
+	Evaluated bool
+}
+
+// snapshot is a sample that somebody will need later.
+type snapshot struct {
+	sample *Sample
+	seq    uint64
+	ref    any
+}
+
+// stream is the sequence of samples of a resource, as rules see it.
+type stream struct {
+	e         env
+	cur, prev *Sample
+	have      bool // there is a current sample
+	seq       uint64
+	ref       any
+	kept      *snapshot // of the current sample, once somebody needs it
+	nothing   *Sample   // all missing
+}
+
+func newStream(slots int) stream {
+	s := stream{cur: &Sample{}, prev: &Sample{}, nothing: &Sample{}}
+	s.grow(slots)
+	return s
+}
+
+// grow makes room for the slots that new rules have brought.
+func (x *stream) grow(slots int) {
+	x.cur.grow(slots)
+	x.prev.grow(slots)
+	x.nothing.grow(slots)
+}
+
+// push takes the next sample.
+func (x *stream) push(s *Sample, ref any) {
+	slots := len(x.cur.num)
+	x.cur, x.prev = x.prev, x.cur
+	x.cur.copyFrom(s, slots)
+	x.grow(len(x.cur.num)) // the sample may have more slots than were known
+	x.have, x.ref, x.kept = true, ref, nil
+	x.seq++
+}
+
+func (x *stream) snapshot() *snapshot {
+	if x.kept == nil {
+		x.kept = &snapshot{x.cur.clone(len(x.cur.num)), x.seq, x.ref}
+	}
+	return x.kept
+}
+
+// state is what a subscription remembers.
+type state struct {
+	sentAt   time.Duration // of the last selection, or the registration
+	evalAt   time.Duration // of the last evaluation, or the registration
+	pending  *snapshot     // selected within pmin
+	last     *Sample       // the shape's lastSlots of what was selected last; nil = not yet, or none
+	selected bool          // there was a selection
+	waiting  bool          // a sample came within epmin
+	on, was  uint16        // hysts, after and before the current sample
+}
+
+// subject is a subscription's rule and what it remembers.
+type subject struct {
+	shape *shape
+	nums  []float64
+	strs  []string
+	ctl   *Controls
+	state
+}
+
+// load prepares the evaluation of a subject.
+func (x *stream) load(u *subject, now time.Duration) {
+	x.e.cur, x.e.prev, x.e.last = x.cur, x.prev, u.last
+	if u.last == nil {
+		x.e.last = x.nothing
+	}
+	x.e.age = math.NaN()
+	if u.selected {
+		x.e.age = inMS(now - u.sentAt)
+	}
+	x.e.nums, x.e.strs = u.nums, u.strs
+	x.e.on, x.e.was = u.on, u.was
+}
+
+// register starts a subject: the current sample, if there is one, is what it
+// has been told.
+func (x *stream) register(u *subject, now time.Duration) {
+	u.state = state{evalAt: now}
+	if !x.have {
+		u.sentAt = now
+		return
+	}
+	x.load(u, now)
+	x.e.on = 0
+	u.shape.step(&x.e)
+	u.on, u.was = x.e.on, x.e.on
+	x.selectSample(u, now, x.cur)
+}
+
+func (x *stream) selectSample(u *subject, now time.Duration, s *Sample) {
+	u.sentAt, u.selected, u.pending = now, true, nil
+	if slots := u.shape.lastSlots; len(slots) > 0 {
+		if u.last == nil {
+			u.last = &Sample{}
+			u.last.grow(len(slots))
+		}
+		for i, slot := range slots {
+			if slot < len(s.num) {
+				u.last.num[i], u.last.kind[i], u.last.str[i] = s.num[slot], s.kind[slot], s.str[slot]
+			} else {
+				u.last.num[i], u.last.kind[i], u.last.str[i] = math.NaN(), Missing, ""
+			}
+		}
+	}
+}
+
+// observe tells a subject of the current sample.
+func (x *stream) observe(u *subject, now time.Duration) Selection {
+	x.load(u, now)
+	if len(u.shape.hysts) > 0 {
+		u.shape.step(&x.e)
+		u.on, u.was = x.e.on, x.e.was
+	}
+	var sel Selection
+	if u.ctl.EPMin > 0 && now < u.evalAt+u.ctl.EPMin {
+		u.waiting = true
+	} else {
+		sel = x.judge(u, now)
+	}
+	if sel.Reason == NotSelected {
+		sel = x.due(u, now, sel)
+	}
+	return sel
+}
+
+// judge evaluates a subject that has been loaded.
+func (x *stream) judge(u *subject, now time.Duration) Selection {
+	u.evalAt, u.waiting = now, false
+	sel := Selection{Truth: u.shape.root(&x.e), Evaluated: true}
+	switch {
+	case sel.Truth != True:
+	case now < u.sentAt+u.ctl.PMin:
+		u.pending = x.snapshot()
+	default:
+		x.selectSample(u, now, x.cur)
+		sel.Reason, sel.Ref = Matched, x.ref
+	}
+	return sel
+}
+
+// due does what the passing of time asks for.
+func (x *stream) due(u *subject, now time.Duration, sel Selection) Selection {
+	switch {
+	case u.waiting && now >= u.evalAt+u.ctl.EPMin:
+		x.load(u, now)
+		sel = x.judge(u, now)
+	case u.ctl.EPMax > 0 && x.have && now >= u.evalAt+u.ctl.EPMax:
+		// As if the same sample had come again.
+		x.load(u, now)
+		x.e.prev, x.e.was = x.cur, x.e.on
+		sel = x.judge(u, now)
+	}
+	switch {
+	case sel.Reason != NotSelected:
+	case u.pending != nil && now >= u.sentAt+u.ctl.PMin:
+		sel.Reason, sel.Ref = Delayed, u.pending.ref
+		x.selectSample(u, now, u.pending.sample)
+	case u.ctl.PMax > 0 && x.have && now >= u.sentAt+u.ctl.PMax:
+		sel.Reason, sel.Ref = Forced, x.ref
+		x.selectSample(u, now, x.cur)
+	}
+	return sel
+}
+
+// next is when due has something to do again.
+func (x *stream) next(u *subject) (time.Duration, bool) {
+	at := time.Duration(math.MaxInt64)
+	earlier := func(t time.Duration) { at = min(at, t) }
+	if u.waiting {
+		earlier(u.evalAt + u.ctl.EPMin)
+	}
+	if u.ctl.EPMax > 0 && x.have {
+		earlier(u.evalAt + u.ctl.EPMax)
+	}
+	if u.pending != nil {
+		earlier(u.sentAt + u.ctl.PMin)
+	}
+	if u.ctl.PMax > 0 && x.have {
+		earlier(u.sentAt + u.ctl.PMax)
+	}
+	return at, at != math.MaxInt64
+}
+
+// Watch is one subscription on its own: a rule, what it remembers, and its
+// controls. It knows no clock: now is the time on a clock of the caller's, and
+// never goes back. An Index does the same for many. A Watch is used by one
+// goroutine at a time.
+type Watch struct {
+	program *Program
+	x       stream
+	u       subject
+}
+
+// NewWatch registers a subscription. The sample that the resource holds, nil if
+// it has none, counts as selected: it is what the subscriber is told at once.
+// Before it there is none.
+func NewWatch(p *Program, now time.Duration, held *Sample) *Watch {
+	w := &Watch{program: p, x: newStream(p.shape.slots)}
+	w.u = subject{shape: p.shape, nums: p.rule.nums, strs: p.rule.strs, ctl: &p.rule.controls}
+	if held != nil {
+		w.x.push(held, nil)
+	}
+	w.x.register(&w.u, now)
+	return w
+}
+
+// Sample tells of a new sample, which the watch copies, and then does what
+// Advance does. ref comes back with the selection of this sample.
+func (w *Watch) Sample(now time.Duration, s *Sample, ref any) Selection {
+	w.x.push(s, ref)
+	return w.x.observe(&w.u, now)
+}
+
+// Advance does what is due: a selection that waited for the end of pmin, or
+// that pmax forces, an evaluation that epmin delayed or epmax asks for.
+func (w *Watch) Advance(now time.Duration) Selection {
+	return w.x.due(&w.u, now, Selection{})
+}
+
+// Next is when Advance has something to do; false if only a sample can bring
+// that about.
+func (w *Watch) Next() (time.Duration, bool) { return w.x.next(&w.u) }

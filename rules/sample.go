@@ -1,0 +1,189 @@
+package rules
+
+import (
+	"fmt"
+	"math"
+)
+
+// MaxFields bounds the different fields that the rules of one resource look at.
+const MaxFields = 256
+
+// Schema numbers the fields that the rules of a resource look at: what is
+// decoded of a payload is these fields, each into its slot. The zero Schema is
+// empty and ready for use. A Schema only grows.
+type Schema struct {
+	slots  map[Field]int
+	fields []Field
+}
+
+// Slot returns the slot of a field, a new one if it has none yet. The error is
+// ErrLimit: there are MaxFields already.
+func (s *Schema) Slot(f Field) (int, error) {
+	if i, ok := s.slots[f]; ok {
+		return i, nil
+	}
+	if len(s.fields) >= MaxFields {
+		return 0, fmt.Errorf("rules: field %s: %w: the rules of a resource look at %d fields at most", shownField(f), ErrLimit, MaxFields)
+	}
+	if s.slots == nil {
+		s.slots = map[Field]int{}
+	}
+	s.slots[f] = len(s.fields)
+	s.fields = append(s.fields, f)
+	return len(s.fields) - 1, nil
+}
+
+// add gives slots to all fields of a rule, or to none of them.
+func (s *Schema) add(r *Rule) error {
+	missing := 0
+	fields := r.Fields()
+	for _, f := range fields {
+		if _, ok := s.slots[f]; !ok {
+			missing++
+		}
+	}
+	if len(s.fields)+missing > MaxFields {
+		return fmt.Errorf("rules: %w: the rules of a resource look at %d fields at most", ErrLimit, MaxFields)
+	}
+	for _, f := range fields {
+		if _, err := s.Slot(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Len is the number of slots.
+func (s *Schema) Len() int { return len(s.fields) }
+
+// Field returns the field of a slot.
+func (s *Schema) Field(slot int) Field { return s.fields[slot] }
+
+// Kind is what a sample has in a slot.
+type Kind uint8
+
+const (
+	// Missing: the payload has no such field, or null.
+	Missing Kind = iota
+	// Number is a float64; a NaN is as unknown as what is missing.
+	Number
+	// String is a text.
+	String
+	// Bool is true or false.
+	Bool
+	// Other is there, but nothing that a rule can compare: an object, an
+	// array, bytes.
+	Other
+
+	boolTrue // a Bool that is true; Bool itself is false
+)
+
+// String names the kind.
+func (k Kind) String() string {
+	if k > Other {
+		return "invalid"
+	}
+	return [...]string{"missing", "number", "string", "bool", "other"}[k]
+}
+
+// Sample is a decoded payload: the fields of a Schema. The zero Sample has no
+// fields; all that a rule looks for in it is missing.
+type Sample struct {
+	// num is the number of a slot, NaN for all else, so that rules need not look
+	// at the kind.
+	num  []float64
+	kind []Kind
+	str  []string
+}
+
+// NewSample makes a sample for all fields of a schema, all of them missing.
+func NewSample(s *Schema) *Sample {
+	x := &Sample{}
+	x.Reset(s.Len())
+	return x
+}
+
+// Reset makes all slots missing, and at least n of them.
+func (s *Sample) Reset(n int) {
+	s.grow(n)
+	for i := range s.num {
+		s.num[i], s.kind[i], s.str[i] = math.NaN(), Missing, ""
+	}
+}
+
+func (s *Sample) grow(n int) {
+	for len(s.num) < n {
+		s.num, s.kind, s.str = append(s.num, math.NaN()), append(s.kind, Missing), append(s.str, "")
+	}
+}
+
+// Len is the number of slots.
+func (s *Sample) Len() int { return len(s.num) }
+
+// SetNumber puts a number into a slot. Infinities are numbers.
+func (s *Sample) SetNumber(slot int, x float64) {
+	s.num[slot], s.kind[slot], s.str[slot] = x+0, Number, ""
+}
+
+// SetString puts a text into a slot. The sample keeps it.
+func (s *Sample) SetString(slot int, x string) {
+	s.num[slot], s.kind[slot], s.str[slot] = math.NaN(), String, x
+}
+
+// SetBool puts true or false into a slot.
+func (s *Sample) SetBool(slot int, x bool) {
+	s.num[slot], s.kind[slot], s.str[slot] = math.NaN(), Bool, ""
+	if x {
+		s.kind[slot] = boolTrue
+	}
+}
+
+// SetOther puts something into a slot that is there and cannot be compared.
+func (s *Sample) SetOther(slot int) {
+	s.num[slot], s.kind[slot], s.str[slot] = math.NaN(), Other, ""
+}
+
+// Kind says what is in a slot.
+func (s *Sample) Kind(slot int) Kind {
+	if slot >= len(s.kind) {
+		return Missing
+	}
+	if s.kind[slot] == boolTrue {
+		return Bool
+	}
+	return s.kind[slot]
+}
+
+// Number is the number in a slot, NaN if there is none.
+func (s *Sample) Number(slot int) float64 {
+	if slot >= len(s.num) {
+		return math.NaN()
+	}
+	return s.num[slot]
+}
+
+// Text is the text in a slot, "" if there is none.
+func (s *Sample) Text(slot int) string {
+	if slot >= len(s.str) {
+		return ""
+	}
+	return s.str[slot]
+}
+
+// Bool reports whether a slot holds true.
+func (s *Sample) Bool(slot int) bool { return slot < len(s.kind) && s.kind[slot] == boolTrue }
+
+// copyFrom makes s the same as o, with at least n slots.
+func (s *Sample) copyFrom(o *Sample, n int) {
+	s.num = append(s.num[:0], o.num...)
+	s.kind = append(s.kind[:0], o.kind...)
+	s.str = append(s.str[:0], o.str...)
+	s.grow(n)
+}
+
+// clone returns a copy with at least n slots.
+func (s *Sample) clone(n int) *Sample {
+	c := &Sample{}
+	c.copyFrom(s, n)
+	return c
+}
