@@ -14,6 +14,10 @@ type compiler struct {
 
 // compileShape compiles an expression whose fields have slots.
 func compileShape(n *node, schema *Schema) *shape {
+	return newCompiler(n, schema).s
+}
+
+func newCompiler(n *node, schema *Schema) *compiler {
 	c := &compiler{schema, &shape{expr: n, slots: schema.Len()}}
 	c.s.usesPrev = n.some(func(n *node) bool {
 		switch n.op {
@@ -23,32 +27,19 @@ func compileShape(n *node, schema *Schema) *shape {
 		return n.when == prev
 	})
 	c.s.usesAge = n.uses(opAge)
+	c.s.usesLast = n.some(func(n *node) bool { return n.op == opDelta || n.when == last })
 	c.s.root = c.bool(n, now)
-	return c.s
+	return c
 }
 
 // slot is where a field is, and of which sample. base is the sample that an
 // expression of the current sample is taken in.
 func (c *compiler) slot(n *node, base when) (int, when) {
 	i, _ := c.schema.Slot(n.field) // it has one
-	switch {
-	case n.when == now && n.op != opDelta:
+	if n.when == now {
 		return i, base
-	case n.when == prev:
-		return i, prev
 	}
-	return c.lastSlot(i), last
-}
-
-// lastSlot is where the sample of what was selected last holds a slot.
-func (c *compiler) lastSlot(slot int) int {
-	for i, s := range c.s.lastSlots {
-		if s == slot {
-			return i
-		}
-	}
-	c.s.lastSlots = append(c.s.lastSlots, slot)
-	return len(c.s.lastSlots) - 1
+	return i, n.when
 }
 
 func (e *env) sample(w when) *Sample {
@@ -80,8 +71,7 @@ func (c *compiler) num(n *node, base when) numFn {
 		return func(e *env) float64 { return e.last.num[i] }
 	case opDelta:
 		i, _ := c.schema.Slot(Field{})
-		j := c.lastSlot(i)
-		return func(e *env) float64 { return math.Abs(e.cur.num[i] - e.last.num[j]) }
+		return func(e *env) float64 { return math.Abs(e.cur.num[i] - e.last.num[i]) }
 	case opAge:
 		return func(e *env) float64 { return e.age }
 	case opNeg:

@@ -1,5 +1,6 @@
 // Package rules is the language in which a subscriber says which samples of a
-// resource it wants. It imports the standard library only and knows
+// resource it wants, and the index that finds, among very many subscribers,
+// those that want a sample. It imports the standard library only and knows
 // nothing of CoAP.
 //
 //	value > 20 and (hum < 30 or delta >= 0.5); pmin=1s, pmax=60s
@@ -128,13 +129,14 @@
 //
 // A [Schema] numbers the fields that the rules of a resource look at; a decoder
 // (package actors/payload has one) fills these slots of a [Sample]. A [Watch] is
-// one subscription: a compiled rule with its state and its controls.
+// one subscription: a compiled rule with its state and its controls. An [Index]
+// is all the subscriptions of a resource; it gives exactly what a Watch for each
+// of them gives, without looking at those that a sample cannot concern.
 //
 //	r, err := rules.Parse("delta >= 0.5; pmax=10m")
-//	var schema rules.Schema
-//	p, err := rules.Compile(r, &schema)
-//	w := rules.NewWatch(p, now, nil)
-//	s := rules.NewSample(&schema)
-//	s.SetNumber(0, 21.5)
-//	if w.Sample(now, s, nil).Reason == rules.Matched { … }
+//	x := rules.NewIndex(rules.Config{})
+//	id, err := x.Add(now, r)
+//	s := rules.NewSample(x.Schema())
+//	s.SetNumber(slot, 21.5)
+//	result := x.Sample(now, s, nil) // who is to be sent this sample
 package rules

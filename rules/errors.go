@@ -8,14 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// Errors that callers branch on.
-var (
-	// ErrLimit is what a rule that breaks a bound is (errors.Is): too long, too
-	// many nodes, too deep, too costly, or a resource with too many fields.
-	ErrLimit = errors.New("rules: limit reached")
-	// ErrClosed is returned for an ID that is not, or no longer, in an Index.
-	ErrClosed = errors.New("rules: no such subscription")
-)
+// ErrLimit is what a rule that breaks a bound is (errors.Is): too long, too many
+// nodes, too deep, too costly, or a resource with too many fields.
+var ErrLimit = errors.New("rules: limit reached")
 
 // SyntaxError says where a rule is wrong, what was found there and what was
 // expected. Its text is safe for a terminal.

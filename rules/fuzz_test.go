@@ -37,7 +37,7 @@ func hold(t *testing.T, r *Rule) {
 		s.SetNumber(i, float64(i))
 		o.SetString(i, "a")
 	}
-	w := NewWatch(p, 0, s)
+	w := NewWatch(p, 0, s, nil)
 	for i, x := range []*Sample{o, s, s} {
 		w.Sample(time.Duration(i)*time.Second, x, nil)
 	}

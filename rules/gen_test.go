@@ -229,7 +229,8 @@ func drawRule(t *rapid.T, controls bool) *Rule {
 func drawSample(t *rapid.T, s *Schema) *Sample {
 	x := NewSample(s)
 	for slot := range s.Len() {
-		name := s.Field(slot).String()
+		f, _ := s.Field(slot)
+		name := f.String()
 		n := rapid.IntRange(0, 19).Draw(t, name)
 		switch {
 		case n == 0:

@@ -18,14 +18,14 @@ type Program struct {
 // none is a sample in which all is missing.
 func (s *shape) none() *Sample {
 	x := &Sample{}
-	x.Reset(max(s.slots, len(s.lastSlots)))
+	x.Reset(s.slots)
 	return x
 }
 
 // Compile binds a rule to the slots of a schema, to which it adds the fields
 // that it has not got yet. The error is ErrLimit.
 func Compile(r *Rule, schema *Schema) (*Program, error) {
-	if err := schema.add(r); err != nil {
+	if _, err := schema.add(r); err != nil {
 		return nil, err
 	}
 	p := &Program{rule: r, schema: schema, shape: compileShape(r.expr, schema)}
@@ -115,6 +115,9 @@ func newStream(slots int) stream {
 
 // grow makes room for the slots that new rules have brought.
 func (x *stream) grow(slots int) {
+	if len(x.nothing.num) < slots {
+		x.kept = nil // it has too few
+	}
 	x.cur.grow(slots)
 	x.prev.grow(slots)
 	x.nothing.grow(slots)
@@ -140,21 +143,43 @@ func (x *stream) snapshot() *snapshot {
 // state is what a subscription remembers.
 type state struct {
 	sentAt   time.Duration // of the last selection, or the registration
-	evalAt   time.Duration // of the last evaluation, or the registration
 	pending  *snapshot     // selected within pmin
-	last     *Sample       // the shape's lastSlots of what was selected last; nil = not yet, or none
+	last     *Sample       // what was selected last; nil = nothing yet, or the rule does not look at it
 	selected bool          // there was a selection
 	waiting  bool          // a sample came within epmin
 	on, was  uint16        // hysts, after and before the current sample
 }
 
-// subject is a subscription's rule and what it remembers.
+// subject is a subscription's rule and what it remembers. There may be a
+// million of them.
 type subject struct {
 	shape *shape
-	nums  []float64
-	strs  []string
+	few   [2]float64 // the numbers of the rule, if there are no more, and no strings
+	many  *code
 	ctl   *Controls
+	times *times // of those that need them
 	state
+}
+
+// times are for subjects whose rule looks at age, or is evaluated at times of
+// its own.
+type times struct {
+	evalAt  time.Duration // of the last evaluation, or the registration
+	keyedAt time.Duration // in an index: when its boxes were made
+	gate    time.Duration // in an index: when more boxes come because of age
+}
+
+func newSubject(s *shape, r *Rule, ctl *Controls) subject {
+	u := subject{shape: s, ctl: ctl}
+	if len(r.nums) > len(u.few) || len(r.strs) > 0 {
+		u.many = &code{nums: r.nums, strs: r.strs}
+	} else {
+		copy(u.few[:], r.nums)
+	}
+	if s.usesAge || ctl.EPMin > 0 || ctl.EPMax > 0 {
+		u.times = &times{}
+	}
+	return u
 }
 
 // load prepares the evaluation of a subject.
@@ -167,14 +192,19 @@ func (x *stream) load(u *subject, now time.Duration) {
 	if u.selected {
 		x.e.age = inMS(now - u.sentAt)
 	}
-	x.e.nums, x.e.strs = u.nums, u.strs
+	if x.e.nums, x.e.strs = u.few[:], nil; u.many != nil {
+		x.e.nums, x.e.strs = u.many.nums, u.many.strs
+	}
 	x.e.on, x.e.was = u.on, u.was
 }
 
 // register starts a subject: the current sample, if there is one, is what it
 // has been told.
 func (x *stream) register(u *subject, now time.Duration) {
-	u.state = state{evalAt: now}
+	u.state = state{}
+	if u.times != nil {
+		*u.times = times{evalAt: now, keyedAt: now}
+	}
 	if !x.have {
 		u.sentAt = now
 		return
@@ -183,24 +213,23 @@ func (x *stream) register(u *subject, now time.Duration) {
 	x.e.on = 0
 	u.shape.step(&x.e)
 	u.on, u.was = x.e.on, x.e.on
-	x.selectSample(u, now, x.cur)
+	x.selectCurrent(u, now)
 }
 
 func (x *stream) selectSample(u *subject, now time.Duration, s *Sample) {
 	u.sentAt, u.selected, u.pending = now, true, nil
-	if slots := u.shape.lastSlots; len(slots) > 0 {
-		if u.last == nil {
-			u.last = &Sample{}
-			u.last.grow(len(slots))
-		}
-		for i, slot := range slots {
-			if slot < len(s.num) {
-				u.last.num[i], u.last.kind[i], u.last.str[i] = s.num[slot], s.kind[slot], s.str[slot]
-			} else {
-				u.last.num[i], u.last.kind[i], u.last.str[i] = math.NaN(), Missing, ""
-			}
-		}
+	if u.shape.usesLast {
+		u.last = s
 	}
+}
+
+// selectCurrent selects the current sample.
+func (x *stream) selectCurrent(u *subject, now time.Duration) {
+	s := x.cur
+	if u.shape.usesLast {
+		s = x.snapshot().sample
+	}
+	x.selectSample(u, now, s)
 }
 
 // observe tells a subject of the current sample.
@@ -211,10 +240,10 @@ func (x *stream) observe(u *subject, now time.Duration) Selection {
 		u.on, u.was = x.e.on, x.e.was
 	}
 	var sel Selection
-	if u.ctl.EPMin > 0 && now < u.evalAt+u.ctl.EPMin {
+	if u.tooSoon(now) {
 		u.waiting = true
 	} else {
-		sel = x.judge(u, now)
+		sel = x.judge(u, now, u.shape.root(&x.e))
 	}
 	if sel.Reason == NotSelected {
 		sel = x.due(u, now, sel)
@@ -222,16 +251,24 @@ func (x *stream) observe(u *subject, now time.Duration) Selection {
 	return sel
 }
 
-// judge evaluates a subject that has been loaded.
-func (x *stream) judge(u *subject, now time.Duration) Selection {
-	u.evalAt, u.waiting = now, false
-	sel := Selection{Truth: u.shape.root(&x.e), Evaluated: true}
+// tooSoon: epmin has not passed since the last evaluation.
+func (u *subject) tooSoon(now time.Duration) bool {
+	return u.ctl.EPMin > 0 && now < u.times.evalAt+u.ctl.EPMin
+}
+
+// judge does what the truth of an evaluation asks for.
+func (x *stream) judge(u *subject, now time.Duration, t Truth) Selection {
+	u.waiting = false
+	if u.times != nil {
+		u.times.evalAt = now
+	}
+	sel := Selection{Truth: t, Evaluated: true}
 	switch {
 	case sel.Truth != True:
 	case now < u.sentAt+u.ctl.PMin:
 		u.pending = x.snapshot()
 	default:
-		x.selectSample(u, now, x.cur)
+		x.selectCurrent(u, now)
 		sel.Reason, sel.Ref = Matched, x.ref
 	}
 	return sel
@@ -240,14 +277,14 @@ func (x *stream) judge(u *subject, now time.Duration) Selection {
 // due does what the passing of time asks for.
 func (x *stream) due(u *subject, now time.Duration, sel Selection) Selection {
 	switch {
-	case u.waiting && now >= u.evalAt+u.ctl.EPMin:
+	case u.waiting && !u.tooSoon(now):
 		x.load(u, now)
-		sel = x.judge(u, now)
-	case u.ctl.EPMax > 0 && x.have && now >= u.evalAt+u.ctl.EPMax:
+		sel = x.judge(u, now, u.shape.root(&x.e))
+	case u.ctl.EPMax > 0 && x.have && now >= u.times.evalAt+u.ctl.EPMax:
 		// As if the same sample had come again.
 		x.load(u, now)
 		x.e.prev, x.e.was = x.cur, x.e.on
-		sel = x.judge(u, now)
+		sel = x.judge(u, now, u.shape.root(&x.e))
 	}
 	switch {
 	case sel.Reason != NotSelected:
@@ -256,7 +293,7 @@ func (x *stream) due(u *subject, now time.Duration, sel Selection) Selection {
 		x.selectSample(u, now, u.pending.sample)
 	case u.ctl.PMax > 0 && x.have && now >= u.sentAt+u.ctl.PMax:
 		sel.Reason, sel.Ref = Forced, x.ref
-		x.selectSample(u, now, x.cur)
+		x.selectCurrent(u, now)
 	}
 	return sel
 }
@@ -266,10 +303,10 @@ func (x *stream) next(u *subject) (time.Duration, bool) {
 	at := time.Duration(math.MaxInt64)
 	earlier := func(t time.Duration) { at = min(at, t) }
 	if u.waiting {
-		earlier(u.evalAt + u.ctl.EPMin)
+		earlier(u.times.evalAt + u.ctl.EPMin)
 	}
 	if u.ctl.EPMax > 0 && x.have {
-		earlier(u.evalAt + u.ctl.EPMax)
+		earlier(u.times.evalAt + u.ctl.EPMax)
 	}
 	if u.pending != nil {
 		earlier(u.sentAt + u.ctl.PMin)
@@ -292,12 +329,12 @@ type Watch struct {
 
 // NewWatch registers a subscription. The sample that the resource holds, nil if
 // it has none, counts as selected: it is what the subscriber is told at once.
-// Before it there is none.
-func NewWatch(p *Program, now time.Duration, held *Sample) *Watch {
+// Before it there is none. ref comes back if pmax or epmax select it again.
+func NewWatch(p *Program, now time.Duration, held *Sample, ref any) *Watch {
 	w := &Watch{program: p, x: newStream(p.shape.slots)}
-	w.u = subject{shape: p.shape, nums: p.rule.nums, strs: p.rule.strs, ctl: &p.rule.controls}
+	w.u = newSubject(p.shape, p.rule, &p.rule.controls)
 	if held != nil {
-		w.x.push(held, nil)
+		w.x.push(held, ref)
 	}
 	w.x.register(&w.u, now)
 	return w

@@ -165,7 +165,7 @@ func TestQueryIsTheDraft(t *testing.T) {
 			return s, 0, &b
 		}
 		first, reported, before := draw()
-		w := NewWatch(p, 0, first)
+		w := NewWatch(p, 0, first, nil)
 		for i := range 20 {
 			s, v, state := draw()
 			want := d.notify(v, reported, state, before)

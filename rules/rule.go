@@ -12,6 +12,7 @@ type Rule struct {
 	expr     *node // canonical, never nil
 	controls Controls
 	text     string // canonical
+	exprLen  int    // of the expression in the text
 	cost     int
 	code
 }
@@ -75,7 +76,9 @@ func newRule(n *node, c Controls, fail func(n *node, expected, found string) err
 		return nil, err
 	}
 	r := &Rule{expr: n, controls: c, cost: n.cost(), code: codeOf(n)}
-	r.text = string(appendControls(appendNode(nil, n, rankOr), c))
+	text := appendNode(nil, n, rankOr)
+	r.exprLen = len(text)
+	r.text = string(appendControls(text, c))
 	if len(r.text) > MaxBytes {
 		return nil, limit(n, fmt.Sprintf("a canonical form of at most %d bytes", MaxBytes), fmt.Sprint(len(r.text)))
 	}
@@ -100,7 +103,7 @@ func deepest(n *node, levels int) *node {
 func (r *Rule) String() string { return r.text }
 
 // Expression is the canonical text without the controls.
-func (r *Rule) Expression() string { return string(appendNode(nil, r.expr, rankOr)) }
+func (r *Rule) Expression() string { return r.text[:r.exprLen] }
 
 // Controls are the controls of the rule.
 func (r *Rule) Controls() Controls { return r.controls }

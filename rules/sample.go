@@ -10,10 +10,13 @@ const MaxFields = 256
 
 // Schema numbers the fields that the rules of a resource look at: what is
 // decoded of a payload is these fields, each into its slot. The zero Schema is
-// empty and ready for use. A Schema only grows.
+// empty and ready for use.
 type Schema struct {
-	slots  map[Field]int
-	fields []Field
+	slots   map[Field]int
+	fields  []Field
+	users   []int // shapes of an Index that use a slot; 0 = free
+	free    []int
+	version int
 }
 
 // Slot returns the slot of a field, a new one if it has none yet. The error is
@@ -22,19 +25,28 @@ func (s *Schema) Slot(f Field) (int, error) {
 	if i, ok := s.slots[f]; ok {
 		return i, nil
 	}
-	if len(s.fields) >= MaxFields {
+	if len(s.slots) >= MaxFields {
 		return 0, fmt.Errorf("rules: field %s: %w: the rules of a resource look at %d fields at most", shownField(f), ErrLimit, MaxFields)
 	}
 	if s.slots == nil {
 		s.slots = map[Field]int{}
 	}
-	s.slots[f] = len(s.fields)
-	s.fields = append(s.fields, f)
-	return len(s.fields) - 1, nil
+	s.version++
+	i := len(s.fields)
+	if n := len(s.free); n > 0 {
+		i = s.free[n-1]
+		s.free = s.free[:n-1]
+		s.fields[i] = f
+	} else {
+		s.fields = append(s.fields, f)
+		s.users = append(s.users, 0)
+	}
+	s.slots[f] = i
+	return i, nil
 }
 
-// add gives slots to all fields of a rule, or to none of them.
-func (s *Schema) add(r *Rule) error {
+// add gives slots to all fields of a rule, or to none of them, and returns them.
+func (s *Schema) add(r *Rule) ([]int, error) {
 	missing := 0
 	fields := r.Fields()
 	for _, f := range fields {
@@ -42,22 +54,45 @@ func (s *Schema) add(r *Rule) error {
 			missing++
 		}
 	}
-	if len(s.fields)+missing > MaxFields {
-		return fmt.Errorf("rules: %w: the rules of a resource look at %d fields at most", ErrLimit, MaxFields)
+	if len(s.slots)+missing > MaxFields {
+		return nil, fmt.Errorf("rules: %w: the rules of a resource look at %d fields at most", ErrLimit, MaxFields)
 	}
-	for _, f := range fields {
-		if _, err := s.Slot(f); err != nil {
-			return err
+	slots := make([]int, len(fields))
+	for i, f := range fields {
+		slots[i], _ = s.Slot(f)
+	}
+	return slots, nil
+}
+
+// use and release count who needs a slot.
+func (s *Schema) use(slots []int) {
+	for _, i := range slots {
+		s.users[i]++
+	}
+}
+
+func (s *Schema) release(slots []int) {
+	for _, i := range slots {
+		if s.users[i]--; s.users[i] == 0 {
+			delete(s.slots, s.fields[i])
+			s.free = append(s.free, i)
+			s.version++
 		}
 	}
-	return nil
 }
 
 // Len is the number of slots.
 func (s *Schema) Len() int { return len(s.fields) }
 
-// Field returns the field of a slot.
-func (s *Schema) Field(slot int) Field { return s.fields[slot] }
+// Field returns the field of a slot; false if no rule looks at it any more.
+func (s *Schema) Field(slot int) (Field, bool) {
+	f := s.fields[slot]
+	i, ok := s.slots[f]
+	return f, ok && i == slot
+}
+
+// Version changes whenever a field gets a slot or loses it.
+func (s *Schema) Version() int { return s.version }
 
 // Kind is what a sample has in a slot.
 type Kind uint8

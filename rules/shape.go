@@ -64,14 +64,15 @@ func comparesWith(o op) bool {
 
 // shape is compiled code, bound to the slots of a schema. It is immutable.
 type shape struct {
-	expr  *node // of one of its rules
-	root  boolFn
-	hysts []hystCode
-	// lastSlots are the slots whose values are kept of what was selected last,
-	// in the order of the sample that holds them.
-	lastSlots         []int
-	usesPrev, usesAge bool
-	slots             int // what a sample must have
+	expr     *node // of one of its rules
+	root     boolFn
+	hysts    []hystCode
+	usesPrev bool
+	usesAge  bool
+	usesLast bool // fields of what was selected last
+	slots    int  // what a sample must have
+
+	indexed // what an Index adds
 }
 
 type hystCode struct{ x, on, off numFn }
@@ -79,7 +80,7 @@ type hystCode struct{ x, on, off numFn }
 // env is what code is evaluated in.
 type env struct {
 	cur, prev *Sample
-	last      *Sample // the slots of shape.lastSlots; all missing before there is one
+	last      *Sample // what was selected last; all missing before there is one
 	age       float64 // milliseconds, NaN before there was one
 	nums      []float64
 	strs      []string

@@ -19,13 +19,12 @@ type quantity struct {
 // is what the compiled code is compared with, and what explains a rule.
 type walker struct {
 	schema *Schema
-	shape  *shape
 	e      *env
 	hysts  map[*node]int // their bits
 }
 
 func newWalker(p *Program, e *env) *walker {
-	w := &walker{p.schema, p.shape, e, map[*node]int{}}
+	w := &walker{p.schema, e, map[*node]int{}}
 	p.rule.expr.some(func(n *node) bool {
 		if n.op == opHyst {
 			w.hysts[n] = len(w.hysts)
@@ -87,18 +86,10 @@ func held(s *Sample, i int) quantity {
 // place is the sample and the slot of a field.
 func (w *walker) place(n *node, base when) (*Sample, int) {
 	slot, _ := w.schema.Slot(n.field)
-	if n.when == now && base == prev || n.when == prev {
-		return w.e.prev, slot
-	}
 	if n.when == now {
-		return w.e.cur, slot
+		return w.e.sample(base), slot
 	}
-	for i, s := range w.shape.lastSlots {
-		if s == slot {
-			return w.e.last, i
-		}
-	}
-	return &Sample{}, 0
+	return w.e.sample(n.when), slot
 }
 
 func (w *walker) calculation(n *node, base when) quantity {

@@ -1,0 +1,420 @@
+package rules
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"sort"
+)
+
+// ID is a subscription in an Index. The number of one that was removed is given
+// again.
+type ID uint32
+
+// groupBit marks what stands for several subscriptions.
+const groupBit ID = 1 << 31
+
+// cornerMode says what is looked for among corners.
+type cornerMode uint8
+
+const (
+	cornerLine  cornerMode = iota // p ≤ x
+	cornerPlane                   // p ≤ x and s ≤ y
+	cornerPoint                   // p = x and s ≤ y
+)
+
+const (
+	leafSize  = 256
+	blockSize = 64 // leaves whose smallest s is kept together
+)
+
+// corner is a point (p, s, t, u). All corners are in the order p, s, id.
+type corner struct {
+	p, s, t, u float64
+	id         ID
+}
+
+func (a corner) compare(b corner) int {
+	switch {
+	case a.p < b.p:
+		return -1
+	case a.p > b.p:
+		return 1
+	case a.s < b.s:
+		return -1
+	case a.s > b.s:
+		return 1
+	}
+	return cmp.Compare(a.id, b.id)
+}
+
+// corners is a set of corners that finds those below and to the left of a point
+// in about the time that it takes to write them down. It is a list of leaves in
+// the order of the corners; in a leaf of a plane the corners are in the order of
+// s, so that those of a leaf that is left of the point are the beginning of it;
+// a leaf, and a block of leaves, with no s low enough is passed over.
+type corners struct {
+	mode   cornerMode
+	extra  int // of t and u, how many are used: they must be at most z and w
+	n      int
+	leaves []*leaf
+	low    []corner  // the least corner of each leaf, or less
+	minS   []float64 // the least s of each leaf, in a plane
+	blocks []float64 // the least s of each block
+}
+
+type leaf struct {
+	p, s, t, u []float64 // s only in a plane or of points, t and u as extra says
+	id         []ID
+}
+
+func (c *corners) at(l *leaf, i int) corner {
+	k := corner{p: l.p[i], id: l.id[i]}
+	if c.mode != cornerLine {
+		k.s = l.s[i]
+	}
+	if c.extra > 0 {
+		k.t = l.t[i]
+	}
+	if c.extra > 1 {
+		k.u = l.u[i]
+	}
+	return k
+}
+
+// find returns the place of k in a leaf.
+func (c *corners) find(l *leaf, k corner) int {
+	return sort.Search(len(l.id), func(i int) bool {
+		at := c.at(l, i)
+		if c.mode == cornerPlane && at.s != k.s {
+			return at.s > k.s
+		}
+		return at.compare(k) >= 0
+	})
+}
+
+// leafOf returns the leaf in which k is, or would be.
+func (c *corners) leafOf(k corner) int {
+	lo, hi := 0, len(c.low)
+	for lo < hi {
+		if m := int(uint(lo+hi) >> 1); c.low[m].compare(k) <= 0 {
+			lo = m + 1
+		} else {
+			hi = m
+		}
+	}
+	return max(lo-1, 0)
+}
+
+func (c *corners) insert(k corner) {
+	c.n++
+	if len(c.leaves) == 0 {
+		c.addLeaf(0, &leaf{}, k)
+	}
+	i := c.leafOf(k)
+	l := c.leaves[i]
+	if len(l.id) >= leafSize {
+		if i == len(c.leaves)-1 && k.compare(c.greatest(l)) > 0 {
+			// In rising order leaves stay full.
+			i++
+			l = &leaf{}
+			c.addLeaf(i, l, k)
+		} else {
+			c.split(i)
+			i = c.leafOf(k)
+			l = c.leaves[i]
+		}
+	}
+	if k.compare(c.low[i]) < 0 {
+		c.low[i] = k
+	}
+	j := c.find(l, k)
+	l.id = insertAt(l.id, j, k.id)
+	l.p = insertAt(l.p, j, k.p)
+	if c.mode != cornerLine {
+		l.s = insertAt(l.s, j, k.s)
+		c.lowered(i, k.s)
+	}
+	if c.extra > 0 {
+		l.t = insertAt(l.t, j, k.t)
+	}
+	if c.extra > 1 {
+		l.u = insertAt(l.u, j, k.u)
+	}
+}
+
+// insertAt grows a slice of a leaf in few steps, and never beyond a leaf.
+func insertAt[T any](s []T, i int, x T) []T {
+	if len(s) == cap(s) {
+		grown := make([]T, len(s), min(max(4, 2*len(s)), leafSize))
+		copy(grown, s)
+		s = grown
+	}
+	s = s[:len(s)+1]
+	copy(s[i+1:], s[i:])
+	s[i] = x
+	return s
+}
+
+func (c *corners) greatest(l *leaf) corner {
+	k := c.at(l, len(l.id)-1)
+	if c.mode == cornerPlane {
+		for i := range l.id {
+			if at := c.at(l, i); at.compare(k) > 0 {
+				k = at
+			}
+		}
+	}
+	return k
+}
+
+// remove takes a corner out; false if it is not there.
+func (c *corners) remove(k corner) bool {
+	if len(c.leaves) == 0 {
+		return false
+	}
+	i := c.leafOf(k)
+	l := c.leaves[i]
+	j := c.find(l, k)
+	if j == len(l.id) || c.at(l, j).compare(k) != 0 {
+		return false
+	}
+	c.n--
+	l.id = slices.Delete(l.id, j, j+1)
+	l.p = slices.Delete(l.p, j, j+1)
+	if c.mode != cornerLine {
+		l.s = slices.Delete(l.s, j, j+1)
+	}
+	if c.extra > 0 {
+		l.t = slices.Delete(l.t, j, j+1)
+	}
+	if c.extra > 1 {
+		l.u = slices.Delete(l.u, j, j+1)
+	}
+	switch {
+	case len(l.id) == 0:
+		c.dropLeaf(i)
+	case len(l.id) < leafSize/4 && i+1 < len(c.leaves) && len(l.id)+len(c.leaves[i+1].id) <= leafSize/2:
+		c.merge(i)
+	case len(l.id) < leafSize/4 && i > 0 && len(l.id)+len(c.leaves[i-1].id) <= leafSize/2:
+		c.merge(i - 1)
+	default:
+		c.refresh(i)
+	}
+	return true
+}
+
+func (c *corners) addLeaf(i int, l *leaf, low corner) {
+	c.leaves = slices.Insert(c.leaves, i, l)
+	c.low = slices.Insert(c.low, i, low)
+	if c.mode == cornerPlane {
+		c.minS = slices.Insert(c.minS, i, low.s)
+		c.reblock(i)
+	}
+}
+
+func (c *corners) dropLeaf(i int) {
+	c.leaves = slices.Delete(c.leaves, i, i+1)
+	c.low = slices.Delete(c.low, i, i+1)
+	if c.mode == cornerPlane {
+		c.minS = slices.Delete(c.minS, i, i+1)
+		c.reblock(i)
+	}
+}
+
+// all returns the corners of a leaf in order.
+func (c *corners) all(l *leaf) []corner {
+	ks := make([]corner, len(l.id))
+	for i := range ks {
+		ks[i] = c.at(l, i)
+	}
+	if c.mode == cornerPlane {
+		slices.SortFunc(ks, corner.compare)
+	}
+	return ks
+}
+
+// fill makes a leaf of corners.
+func (c *corners) fill(l *leaf, ks []corner) {
+	if c.mode == cornerPlane {
+		slices.SortFunc(ks, func(a, b corner) int {
+			if a.s != b.s {
+				return cmp.Compare(a.s, b.s)
+			}
+			return a.compare(b)
+		})
+	}
+	size := leafSize
+	if len(ks) < leafSize/4 {
+		size = len(ks)
+	}
+	*l = leaf{id: make([]ID, 0, size), p: make([]float64, 0, size)}
+	for _, k := range ks {
+		l.id, l.p = append(l.id, k.id), append(l.p, k.p)
+		if c.mode != cornerLine {
+			l.s = insertAt(l.s, len(l.s), k.s)
+		}
+		if c.extra > 0 {
+			l.t = insertAt(l.t, len(l.t), k.t)
+		}
+		if c.extra > 1 {
+			l.u = insertAt(l.u, len(l.u), k.u)
+		}
+	}
+}
+
+func (c *corners) split(i int) {
+	ks := c.all(c.leaves[i])
+	half := len(ks) / 2
+	right, low := &leaf{}, ks[half]
+	c.fill(right, slices.Clone(ks[half:]))
+	c.fill(c.leaves[i], ks[:half])
+	c.addLeaf(i+1, right, low)
+	c.refresh(i)
+	c.refresh(i + 1)
+}
+
+// merge takes the leaf behind i into i.
+func (c *corners) merge(i int) {
+	c.fill(c.leaves[i], append(c.all(c.leaves[i]), c.all(c.leaves[i+1])...))
+	c.dropLeaf(i + 1)
+	c.refresh(i)
+}
+
+// refresh recalculates what is known of a leaf.
+func (c *corners) refresh(i int) {
+	if c.mode != cornerPlane {
+		return
+	}
+	c.minS[i] = c.leaves[i].s[0]
+	b := i / blockSize
+	c.blocks[b] = slices.Min(c.minS[b*blockSize : min((b+1)*blockSize, len(c.minS))])
+}
+
+func (c *corners) lowered(i int, s float64) {
+	if c.mode == cornerPlane {
+		c.minS[i] = min(c.minS[i], s)
+		c.blocks[i/blockSize] = min(c.blocks[i/blockSize], s)
+	}
+}
+
+// reblock recalculates the blocks from leaf i on.
+func (c *corners) reblock(i int) {
+	b := i / blockSize
+	c.blocks = c.blocks[:min(b, len(c.blocks))]
+	for from := b * blockSize; from < len(c.minS); from += blockSize {
+		c.blocks = append(c.blocks, slices.Min(c.minS[from:min(from+blockSize, len(c.minS))]))
+	}
+}
+
+// below returns how many leaves begin at or left of x.
+func (c *corners) below(x float64) int {
+	lo, hi := 0, len(c.low)
+	for lo < hi {
+		if m := int(uint(lo+hi) >> 1); c.low[m].p <= x {
+			lo = m + 1
+		} else {
+			hi = m
+		}
+	}
+	return lo
+}
+
+// upTo returns how many of a sorted slice are at most x.
+func upTo(s []float64, x float64) int {
+	lo, hi := 0, len(s)
+	for lo < hi {
+		if m := int(uint(lo+hi) >> 1); s[m] <= x {
+			lo = m + 1
+		} else {
+			hi = m
+		}
+	}
+	return lo
+}
+
+// match appends what is looked for: at[0] is x, at[1] y, and at[2] and at[3] are
+// what t and u must not be above. None of them is a NaN.
+func (c *corners) match(at *[4]float64, dst []ID) []ID {
+	x, y := at[0], at[1]
+	if c.mode == cornerPoint {
+		return c.points(at, dst)
+	}
+	k := c.below(x)
+	if k == 0 {
+		return dst
+	}
+	// All leaves but the last are left of x as a whole.
+	edge := c.leaves[k-1]
+	if c.mode == cornerLine {
+		for _, l := range c.leaves[:k-1] {
+			dst = append(dst, l.id...)
+		}
+		return append(dst, edge.id[:upTo(edge.p, x)]...)
+	}
+	for b, low := range c.blocks[:(k+blockSize-1)/blockSize] {
+		if low > y {
+			continue
+		}
+		for i := b * blockSize; i < min((b+1)*blockSize, k-1); i++ {
+			if c.minS[i] <= y {
+				l := c.leaves[i]
+				dst = c.among(l, upTo(l.s, y), at, dst)
+			}
+		}
+	}
+	for i, s := range edge.s {
+		if s > y {
+			break
+		}
+		if edge.p[i] <= x && c.meets(edge, i, at) {
+			dst = append(dst, edge.id[i])
+		}
+	}
+	return dst
+}
+
+// among appends those of the first n of a leaf whose t and u are low enough.
+func (c *corners) among(l *leaf, n int, at *[4]float64, dst []ID) []ID {
+	switch c.extra {
+	case 0:
+		return append(dst, l.id[:n]...)
+	case 1:
+		for i, t := range l.t[:n] {
+			if t <= at[2] {
+				dst = append(dst, l.id[i])
+			}
+		}
+	default:
+		for i, t := range l.t[:n] {
+			if t <= at[2] && l.u[i] <= at[3] {
+				dst = append(dst, l.id[i])
+			}
+		}
+	}
+	return dst
+}
+
+func (c *corners) meets(l *leaf, i int, at *[4]float64) bool {
+	return (c.extra < 1 || l.t[i] <= at[2]) && (c.extra < 2 || l.u[i] <= at[3])
+}
+
+func (c *corners) points(at *[4]float64, dst []ID) []ID {
+	if len(c.leaves) == 0 {
+		return dst
+	}
+	x, y := at[0], at[1]
+	first := corner{p: x, s: math.Inf(-1)}
+	for i := c.leafOf(first); i < len(c.leaves) && c.low[i].p <= x; i++ {
+		l := c.leaves[i]
+		for j := sort.Search(len(l.id), func(j int) bool { return l.p[j] >= x }); j < len(l.id); j++ {
+			if l.p[j] > x || l.s[j] > y {
+				return dst
+			}
+			if c.meets(l, j, at) {
+				dst = append(dst, l.id[j])
+			}
+		}
+	}
+	return dst
+}

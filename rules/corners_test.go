@@ -1,0 +1,85 @@
+package rules
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestCorners compares the set with a list, while it grows and shrinks.
+func TestCorners(t *testing.T) {
+	for kind := range 9 {
+		mode, extra := cornerMode(kind%3), kind/3
+		if mode == cornerLine && extra > 0 {
+			continue
+		}
+		for _, spread := range []int{3, 50, 1 << 20} {
+			for _, rising := range []bool{false, true} {
+				rng := rand.New(rand.NewPCG(uint64(mode), uint64(spread)))
+				c := corners{mode: mode, extra: extra}
+				var list []corner
+				number := func() float64 { return float64(rng.IntN(spread)) }
+				step := func(grow bool) {
+					if grow || len(list) == 0 {
+						k := corner{p: number(), s: number(), id: ID(rng.Uint32N(1 << 30))}
+						if extra > 0 {
+							k.t = number()
+						}
+						if extra > 1 {
+							k.u = number()
+						}
+						if rising {
+							k.p = float64(len(list))
+						}
+						if mode == cornerLine {
+							k.s = 0
+						}
+						list = append(list, k)
+						c.insert(k)
+						return
+					}
+					i := rng.IntN(len(list))
+					require.True(t, c.remove(list[i]))
+					require.False(t, c.remove(list[i]))
+					list[i] = list[len(list)-1]
+					list = list[:len(list)-1]
+				}
+				check := func() {
+					require.Equal(t, len(list), c.n)
+					x, y, z, w := number(), number(), number(), number()
+					if rising {
+						x = float64(rng.IntN(len(list) + 1))
+					}
+					var want []ID
+					for _, k := range list {
+						if in := k.p <= x && k.s <= y && (extra < 1 || k.t <= z) && (extra < 2 || k.u <= w); mode == cornerLine && k.p <= x || mode == cornerPlane && in || mode == cornerPoint && in && k.p == x {
+							want = append(want, k.id)
+						}
+					}
+					got := c.match(&[4]float64{x, y, z, w}, nil)
+					slices.Sort(want)
+					slices.Sort(got)
+					require.Equal(t, want, got)
+					for i, l := range c.leaves {
+						require.NotEmpty(t, l.id)
+						for _, k := range c.all(l) {
+							require.True(t, c.low[i].compare(k) <= 0)
+							require.True(t, i+1 == len(c.leaves) || k.compare(c.low[i+1]) < 0)
+						}
+					}
+				}
+				for _, phase := range []struct{ steps, grow int }{{3000, 100}, {3000, 50}, {4000, 10}, {2000, 60}, {8000, 0}} {
+					for i := range phase.steps {
+						step(rng.IntN(100) < phase.grow)
+						if i%97 == 0 {
+							check()
+						}
+					}
+					check()
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,414 @@
+package rules
+
+import "math"
+
+// halfSpace is a condition on one axis: its value, or with neg the opposite of
+// it, is at least the bound; or it is the bound, or the text (point).
+type halfSpace struct {
+	axis  *axis
+	bound float64
+	text  string
+	neg   bool
+	point bool
+}
+
+// holds reports whether a value of the axis is in it.
+func (h *halfSpace) holds(v float64) bool {
+	if h.neg {
+		v = -v
+	}
+	return v >= h.bound
+}
+
+// box is where all of some conditions hold. A box that is not exact is where
+// the rule may be true, another one where it is.
+type box struct {
+	h     [4]halfSpace
+	n     int
+	exact bool
+}
+
+// add narrows the box, and reports whether something is left of it.
+func (b *box) add(h halfSpace) bool {
+	for i := range b.h[:b.n] {
+		o := &b.h[i]
+		switch {
+		case o.axis != h.axis:
+		case o.point && h.point:
+			return o.bound == h.bound && o.text == h.text
+		case o.point:
+			return o.axis.str || h.holds(o.bound)
+		case h.point:
+			if !o.holds(h.bound) {
+				return false
+			}
+		case o.neg == h.neg:
+			o.bound = max(o.bound, h.bound)
+			return true
+		case o.bound > -h.bound:
+			return false
+		}
+	}
+	if h.point {
+		kept := b.h[:0]
+		for _, o := range b.h[:b.n] {
+			if o.axis != h.axis {
+				kept = append(kept, o)
+			}
+		}
+		b.n = len(kept)
+	}
+	if b.n == len(b.h) {
+		b.exact = false
+		return true
+	}
+	b.h[b.n] = h
+	b.n++
+	return true
+}
+
+// boxes are alternatives.
+type boxes struct {
+	b [8]box
+	n int
+}
+
+// or adds an alternative. Where there is no more room the whole is taken for
+// everything.
+func (bs *boxes) or(b box) {
+	for i := range bs.b[:bs.n] {
+		o := &bs.b[i]
+		if o.n == 0 && (o.exact || !b.exact) {
+			return // everything already
+		}
+		if o.n == 1 && b.n == 1 && o.exact == b.exact && o.h[0].axis == b.h[0].axis && o.h[0].neg == b.h[0].neg && !o.h[0].point && !b.h[0].point {
+			o.h[0].bound = min(o.h[0].bound, b.h[0].bound)
+			return
+		}
+	}
+	if bs.n == len(bs.b) {
+		bs.b[0] = box{}
+		bs.n = 1
+		return
+	}
+	bs.b[bs.n] = b
+	bs.n++
+}
+
+// expander makes boxes of plans.
+type expander struct {
+	e *env
+	// wait is how long it takes until more boxes come because of age, in
+	// milliseconds; +Inf if that does not happen.
+	wait float64
+}
+
+// expand adds the boxes of a plan to out, which is empty.
+func (x *expander) expand(p *plan, out *boxes) {
+	out.n = 0
+	switch p.kind {
+	case planNever:
+	case planAlways:
+		out.or(box{exact: p.exact})
+	case planOr:
+		var part boxes
+		for _, k := range p.kids {
+			x.expand(k, &part)
+			for _, b := range part.b[:part.n] {
+				out.or(b)
+			}
+		}
+	case planAnd:
+		x.and(p.kids, out)
+	case planIf:
+		switch p.cond(x.e) {
+		case True:
+			x.expand(p.kids[1], out)
+		case False:
+			x.expand(p.kids[0], out)
+		}
+	case planText:
+		if s, ok := p.text(x.e); ok {
+			out.one(halfSpace{axis: p.axis, text: s, point: true})
+		}
+	case planAge:
+		x.age(p.bound(x.e), out)
+	default:
+		if bound := p.bound(x.e); bound == bound {
+			x.numbers(p, bound, out)
+		}
+	}
+}
+
+func (bs *boxes) one(h halfSpace) {
+	b := box{exact: true}
+	b.add(h)
+	bs.or(b)
+}
+
+func (x *expander) and(kids []*plan, out *boxes) {
+	out.or(box{exact: true})
+	var part, product boxes
+	for _, k := range kids {
+		x.expand(k, &part)
+		if part.n == 0 {
+			out.n = 0
+			return
+		}
+		if part.n*out.n > len(out.b) {
+			for i := range out.b[:out.n] {
+				out.b[i].exact = false
+			}
+			continue
+		}
+		product.n = 0
+		for _, a := range out.b[:out.n] {
+			for _, b := range part.b[:part.n] {
+				both, some := a, true
+				both.exact = a.exact && b.exact
+				for _, h := range b.h[:b.n] {
+					some = some && both.add(h)
+				}
+				if some {
+					product.or(both)
+				}
+			}
+		}
+		*out = product
+	}
+}
+
+// age is true once so much time has passed. What is known is only when that can
+// be at the earliest.
+func (x *expander) age(bound float64, out *boxes) {
+	const slack = 1e-3
+	switch left := bound - x.e.age; {
+	case left != left: // nothing was selected: unknown
+	case left <= slack+math.Abs(bound)*1e-12:
+		out.or(box{})
+	case left < inMS(maxPeriod):
+		x.wait = min(x.wait, left)
+	}
+}
+
+func (x *expander) numbers(p *plan, bound float64, out *boxes) {
+	switch p.kind {
+	case planPoint:
+		out.one(halfSpace{axis: p.axis, bound: bound + 0, point: true})
+	case planHalf:
+		if p.neg {
+			bound = -bound
+		}
+		out.beyond(p.axis, p.neg, bound, p.strict)
+	case planMono:
+		if p.cond(x.e) == False {
+			out.or(box{})
+			return
+		}
+		sign := 1.0
+		if p.neg {
+			sign = -1
+		}
+		v := least(math.Inf(-1), math.Inf(1), func(v float64) bool {
+			y := p.mono(x.e, sign*v)
+			return y > bound || y == bound && !p.strict
+		})
+		out.beyond(p.axis, p.neg, v, false)
+	case planFar, planNear:
+		x.distance(p, bound, p.radius(x.e), out)
+	}
+}
+
+// beyond adds that the axis (or with neg its opposite) is at least the bound; a
+// NaN is beyond all.
+func (bs *boxes) beyond(a *axis, neg bool, bound float64, strict bool) {
+	if strict {
+		if math.IsInf(bound, 1) {
+			return
+		}
+		bound = math.Nextafter(bound, math.Inf(1))
+	}
+	if bound == bound {
+		bs.one(halfSpace{axis: a, bound: bound + 0, neg: neg})
+	}
+}
+
+// distance finds the very numbers from which on the difference, as it is
+// calculated, is large enough.
+func (x *expander) distance(p *plan, center, radius float64, out *boxes) {
+	if radius != radius {
+		return
+	}
+	if math.IsInf(center, 0) {
+		out.or(box{})
+		return
+	}
+	// A near plan is the opposite of a far one that is strict where it is not.
+	far := func(v float64) bool {
+		d := math.Abs(v - center)
+		return d > radius || d == radius && !p.strict
+	}
+	up := firstFar(center, center+radius, far)
+	down := firstFar(-center, radius-center, func(v float64) bool { return far(-v) })
+	if p.kind == planFar {
+		out.beyond(p.axis, false, up, false)
+		out.beyond(p.axis, true, down, false)
+		return
+	}
+	b := box{exact: true}
+	some := true
+	if up == up {
+		some = some && b.add(halfSpace{axis: p.axis, neg: true, bound: math.Nextafter(-up, math.Inf(1))})
+	}
+	if down == down {
+		some = some && b.add(halfSpace{axis: p.axis, bound: math.Nextafter(-down, math.Inf(1))})
+	}
+	if some {
+		out.or(b)
+	}
+}
+
+// firstFar is the least v from start on that is far. The guess is nearly always
+// right.
+func firstFar(start, guess float64, far func(float64) bool) float64 {
+	if far(guess) && guess > start && !far(math.Nextafter(guess, math.Inf(-1))) {
+		return guess
+	}
+	return least(start, math.Inf(1), far)
+}
+
+// least is the least number from lo to hi for which f holds, if f holds for all
+// above it too; NaN if there is none.
+func least(lo, hi float64, f func(float64) bool) float64 {
+	if !f(hi) {
+		return math.NaN()
+	}
+	a, b := ordinal(lo), ordinal(hi)
+	for a < b {
+		m := a + int64((uint64(b)-uint64(a))/2)
+		if f(fromOrdinal(m)) {
+			b = m
+		} else {
+			a = m + 1
+		}
+	}
+	return fromOrdinal(a)
+}
+
+// ordinal numbers the floats in their order; −0 and 0 are one.
+func ordinal(x float64) int64 {
+	if b := int64(math.Float64bits(x)); b >= 0 {
+		return b
+	} else {
+		return math.MinInt64 - b
+	}
+}
+
+func fromOrdinal(i int64) float64 {
+	if i < 0 {
+		i = math.MinInt64 - i
+	}
+	return math.Float64frombits(uint64(i))
+}
+
+// treeKey says by what, and for what, a set of corners is sorted.
+type treeKey struct {
+	axis  [4]*axis
+	neg   [4]bool
+	mode  cornerMode
+	extra uint8
+	use   treeUse
+}
+
+// treeUse says what it means that something is found in a tree.
+type treeUse uint8
+
+const (
+	usePlain treeUse = iota // it is selected as it is
+	useOnce                 // the same, but more than one box may lead to it
+	useSure                 // its rule is true
+	useMaybe                // its rule must be evaluated
+)
+
+// place says where a box belongs. exact is false also where the place does not
+// hold all that the box says.
+func (b *box) place(constant *axis) (k treeKey, at [4]halfSpace, exact bool) {
+	first, second := b.pair()
+	n, rest := 0, b.n
+	put := func(h halfSpace) {
+		at[n], k.axis[n], k.neg[n] = h, h.axis, h.neg
+		n++
+	}
+	if first < 0 {
+		k.axis[0] = constant
+		return k, at, b.exact
+	}
+	put(b.h[first])
+	rest--
+	if k.mode = cornerLine; at[0].point {
+		k.mode = cornerPoint
+	}
+	if second >= 0 {
+		put(b.h[second])
+		rest--
+		if k.mode == cornerLine {
+			k.mode = cornerPlane
+		}
+	} else if k.mode == cornerPoint {
+		at[n].bound = math.Inf(-1)
+		n++
+	}
+	for i, h := range b.h[:b.n] {
+		switch {
+		case i == first || i == second || n == len(at):
+		case h.point:
+			// Of two points one is looked for; a number can be both ends of
+			// an interval.
+			if h.axis.str || n+2 > len(at) {
+				continue
+			}
+			put(halfSpace{axis: h.axis, bound: h.bound})
+			put(halfSpace{axis: h.axis, bound: -h.bound, neg: true})
+			rest--
+		default:
+			put(h)
+			rest--
+		}
+	}
+	k.extra = uint8(max(n-2, 0))
+	return k, at, b.exact && rest == 0
+}
+
+// pair chooses the two conditions that leave out most: a point, both ends of an
+// interval, the same expression in two samples, or else the first two.
+func (b *box) pair() (first, second int) {
+	switch b.n {
+	case 0:
+		return -1, -1
+	case 1:
+		return 0, -1
+	}
+	for i := range b.n {
+		if b.h[i].point {
+			for j := range b.n {
+				if j != i && !b.h[j].point {
+					return i, j
+				}
+			}
+			return i, -1
+		}
+	}
+	for _, alike := range []func(x, y *axis) bool{
+		func(x, y *axis) bool { return x == y },
+		func(x, y *axis) bool { return x.text == y.text },
+	} {
+		for i := range b.n {
+			for j := i + 1; j < b.n; j++ {
+				if alike(b.h[i].axis, b.h[j].axis) {
+					return i, j
+				}
+			}
+		}
+	}
+	return 0, 1
+}
