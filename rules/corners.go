@@ -58,9 +58,15 @@ type corners struct {
 	extra  int // of t and u, how many are used: they must be at most z and w
 	n      int
 	leaves []*leaf
-	low    []corner  // the least corner of each leaf, or less
+	low    []float64 // the least p of each leaf
+	rest   []lowRest // and s and id of that corner, or less
 	minS   []float64 // the least s of each leaf, in a plane
 	blocks []float64 // the least s of each block
+}
+
+type lowRest struct {
+	s  float64
+	id ID
 }
 
 type leaf struct {
@@ -95,15 +101,22 @@ func (c *corners) find(l *leaf, k corner) int {
 
 // leafOf returns the leaf in which k is, or would be.
 func (c *corners) leafOf(k corner) int {
-	lo, hi := 0, len(c.low)
-	for lo < hi {
-		if m := int(uint(lo+hi) >> 1); c.low[m].compare(k) <= 0 {
-			lo = m + 1
-		} else {
-			hi = m
+	hi := upTo(c.low, k.p)
+	if hi > 0 && c.low[hi-1] == k.p { // perhaps before others that begin with the same p
+		lo := sort.SearchFloat64s(c.low[:hi], k.p)
+		for lo < hi {
+			if m := int(uint(lo+hi) >> 1); c.lowest(m).compare(k) <= 0 {
+				lo = m + 1
+			} else {
+				hi = m
+			}
 		}
 	}
-	return max(lo-1, 0)
+	return max(hi-1, 0)
+}
+
+func (c *corners) lowest(i int) corner {
+	return corner{p: c.low[i], s: c.rest[i].s, id: c.rest[i].id}
 }
 
 func (c *corners) insert(k corner) {
@@ -125,8 +138,8 @@ func (c *corners) insert(k corner) {
 			l = c.leaves[i]
 		}
 	}
-	if k.compare(c.low[i]) < 0 {
-		c.low[i] = k
+	if k.compare(c.lowest(i)) < 0 {
+		c.low[i], c.rest[i] = k.p, lowRest{k.s, k.id}
 	}
 	j := c.find(l, k)
 	l.id = insertAt(l.id, j, k.id)
@@ -206,7 +219,8 @@ func (c *corners) remove(k corner) bool {
 
 func (c *corners) addLeaf(i int, l *leaf, low corner) {
 	c.leaves = slices.Insert(c.leaves, i, l)
-	c.low = slices.Insert(c.low, i, low)
+	c.low = slices.Insert(c.low, i, low.p)
+	c.rest = slices.Insert(c.rest, i, lowRest{low.s, low.id})
 	if c.mode == cornerPlane {
 		c.minS = slices.Insert(c.minS, i, low.s)
 		c.reblock(i)
@@ -216,6 +230,7 @@ func (c *corners) addLeaf(i int, l *leaf, low corner) {
 func (c *corners) dropLeaf(i int) {
 	c.leaves = slices.Delete(c.leaves, i, i+1)
 	c.low = slices.Delete(c.low, i, i+1)
+	c.rest = slices.Delete(c.rest, i, i+1)
 	if c.mode == cornerPlane {
 		c.minS = slices.Delete(c.minS, i, i+1)
 		c.reblock(i)
@@ -307,19 +322,6 @@ func (c *corners) reblock(i int) {
 	}
 }
 
-// below returns how many leaves begin at or left of x.
-func (c *corners) below(x float64) int {
-	lo, hi := 0, len(c.low)
-	for lo < hi {
-		if m := int(uint(lo+hi) >> 1); c.low[m].p <= x {
-			lo = m + 1
-		} else {
-			hi = m
-		}
-	}
-	return lo
-}
-
 // upTo returns how many of a sorted slice are at most x.
 func upTo(s []float64, x float64) int {
 	lo, hi := 0, len(s)
@@ -340,7 +342,7 @@ func (c *corners) match(at *[4]float64, dst []ID) []ID {
 	if c.mode == cornerPoint {
 		return c.points(at, dst)
 	}
-	k := c.below(x)
+	k := upTo(c.low, x)
 	if k == 0 {
 		return dst
 	}
@@ -405,9 +407,9 @@ func (c *corners) points(at *[4]float64, dst []ID) []ID {
 	}
 	x, y := at[0], at[1]
 	first := corner{p: x, s: math.Inf(-1)}
-	for i := c.leafOf(first); i < len(c.leaves) && c.low[i].p <= x; i++ {
+	for i := c.leafOf(first); i < len(c.leaves) && c.low[i] <= x; i++ {
 		l := c.leaves[i]
-		for j := sort.Search(len(l.id), func(j int) bool { return l.p[j] >= x }); j < len(l.id); j++ {
+		for j := sort.SearchFloat64s(l.p, x); j < len(l.id); j++ {
 			if l.p[j] > x || l.s[j] > y {
 				return dst
 			}

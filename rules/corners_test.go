@@ -65,8 +65,8 @@ func TestCorners(t *testing.T) {
 					for i, l := range c.leaves {
 						require.NotEmpty(t, l.id)
 						for _, k := range c.all(l) {
-							require.True(t, c.low[i].compare(k) <= 0)
-							require.True(t, i+1 == len(c.leaves) || k.compare(c.low[i+1]) < 0)
+							require.True(t, c.lowest(i).compare(k) <= 0)
+							require.True(t, i+1 == len(c.leaves) || k.compare(c.lowest(i+1)) < 0)
 						}
 					}
 				}
