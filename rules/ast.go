@@ -117,8 +117,7 @@ type node struct {
 
 func (n *node) constant() bool { return n.op <= opBool }
 
-func (n *node) isTrue() bool  { return n.op == opBool && n.num != 0 }
-func (n *node) isFalse() bool { return n.op == opBool && n.num == 0 }
+func (n *node) isTrue() bool { return n.op == opBool && n.num != 0 }
 
 func boolNode(b bool) *node {
 	n := &node{op: opBool, typ: tBool}

@@ -335,6 +335,23 @@ func upTo(s []float64, x float64) int {
 	return lo
 }
 
+// fromStart is upTo where the answer is expected to be small: it looks at no
+// more memory than it must.
+func fromStart(s []float64, x float64) int {
+	n := 0
+	for step := 8; n < len(s); step *= 2 {
+		end := min(n+step, len(s))
+		if s[end-1] > x {
+			for s[n] <= x {
+				n++
+			}
+			return n
+		}
+		n = end
+	}
+	return n
+}
+
 // match appends what is looked for: at[0] is x, at[1] y, and at[2] and at[3] are
 // what t and u must not be above. None of them is a NaN.
 func (c *corners) match(at *[4]float64, dst []ID) []ID {
@@ -361,7 +378,7 @@ func (c *corners) match(at *[4]float64, dst []ID) []ID {
 		for i := b * blockSize; i < min((b+1)*blockSize, k-1); i++ {
 			if c.minS[i] <= y {
 				l := c.leaves[i]
-				dst = c.among(l, upTo(l.s, y), at, dst)
+				dst = c.among(l, fromStart(l.s, y), at, dst)
 			}
 		}
 	}

@@ -1,8 +1,10 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Rule is a rule that has been parsed and checked. It is immutable and knows no
@@ -122,6 +124,35 @@ func (r *Rule) Depth() int { return r.expr.depth() }
 // Shareable reports whether the result depends on the current sample and the
 // one before only, so that it is the same for all subscribers.
 func (r *Rule) Shareable() bool { return !r.expr.usesLast() && !r.expr.uses(opHyst) }
+
+// Use is a field that a rule looks at, and as what.
+type Use struct {
+	Field Field
+	// Type is "number", "string", "condition", or "any" where the rule does not
+	// say, as in changed(x).
+	Type string
+}
+
+// Uses are the fields that the rule looks at, each once for each type that it
+// is used as, in a fixed order.
+func (r *Rule) Uses() []Use {
+	var us []Use
+	r.expr.some(func(n *node) bool {
+		switch {
+		case n.op == opDelta:
+			us = append(us, Use{n.field, tNumber.String()})
+		case n.op == opField && n.typ == tAny:
+			us = append(us, Use{n.field, "any"})
+		case n.op == opField:
+			us = append(us, Use{n.field, n.typ.String()})
+		}
+		return false
+	})
+	slices.SortFunc(us, func(a, b Use) int {
+		return cmp.Or(compareFields(a.Field, b.Field), strings.Compare(a.Type, b.Type))
+	})
+	return slices.Compact(us)
+}
 
 // Fields are the fields that the rule looks at, each once, in a fixed order.
 func (r *Rule) Fields() []Field {

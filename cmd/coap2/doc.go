@@ -1,6 +1,7 @@
 // Command coap2 talks CoAP from a shell: it asks nodes (get, put, post,
 // delete, fetch, patch, ipatch, ping), serves a set of demonstration resources
-// (serve), shows what a node can do (demo), and measures servers (bench).
+// (serve), shows what a node can do (demo), measures servers (bench), and
+// explains subscription rules (rule).
 //
 //	coap2 serve &
 //	coap2 get coap://localhost/hello

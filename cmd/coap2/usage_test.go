@@ -176,7 +176,7 @@ func TestHelp(t *testing.T) {
 	r := run("")
 	require.Equal(t, 0, r.code)
 	require.Contains(t, r.out, "Available Commands:")
-	for _, name := range []string{"get", "put", "post", "delete", "fetch", "patch", "ipatch", "ping", "serve", "demo", "bench", "completion"} {
+	for _, name := range []string{"get", "put", "post", "delete", "fetch", "patch", "ipatch", "ping", "serve", "demo", "bench", "rule", "completion"} {
 		require.Contains(t, r.out, "\n  "+name+" ")
 		h := run("", name, "--help")
 		require.Equal(t, 0, h.code)

@@ -18,7 +18,7 @@ func Plain(err error) string { return PlainText(err.Error()) }
 
 // PlainText is Plain for what was an error.
 func PlainText(s string) string {
-	for _, prefix := range []string{"actors: ", "codec: ", "netio: ", "udp: ", "coap: ", "load: ", "machine: ", "rawresponder: ", "sim: ", "scenario: ", "conform: "} {
+	for _, prefix := range []string{"payload: ", "actors: ", "codec: ", "netio: ", "udp: ", "coap: ", "load: ", "machine: ", "rawresponder: ", "sim: ", "scenario: ", "conform: ", "rules: "} {
 		s = strings.ReplaceAll(s, prefix, "")
 	}
 	return s
