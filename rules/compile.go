@@ -10,15 +10,13 @@ import (
 type compiler struct {
 	schema *Schema
 	s      *shape
+	// shared: other rules of the shape use the code with constants of their own.
+	shared bool
 }
 
-// compileShape compiles an expression whose fields have slots.
-func compileShape(n *node, schema *Schema) *shape {
-	return newCompiler(n, schema).s
-}
-
-func newCompiler(n *node, schema *Schema) *compiler {
-	c := &compiler{schema, &shape{expr: n, slots: schema.Len()}}
+// newCompiler compiles an expression whose fields have slots.
+func newCompiler(n *node, schema *Schema, shared bool) *compiler {
+	c := &compiler{schema, &shape{expr: n, slots: schema.Len()}, shared}
 	c.s.usesPrev = n.some(func(n *node) bool {
 		switch n.op {
 		case opRising, opFalling, opChanged, opCrosses:
@@ -29,6 +27,17 @@ func newCompiler(n *node, schema *Schema) *compiler {
 	c.s.usesAge = n.uses(opAge)
 	c.s.usesLast = n.some(func(n *node) bool { return n.op == opDelta || n.when == last })
 	c.s.root = c.bool(n, now)
+	if !shared {
+		if b, closed := c.branches(n), c.s.root; b != nil {
+			c.s.fast, c.s.closed = b, closed
+			c.s.root = func(e *env) Truth {
+				if t := b.run(e); t != Unknown {
+					return t
+				}
+				return closed(e)
+			}
+		}
+	}
 	return c
 }
 
@@ -55,7 +64,7 @@ func (e *env) sample(w when) *Sample {
 func (c *compiler) num(n *node, base when) numFn {
 	switch n.op {
 	case opNumber, opDuration:
-		if i := n.param - 1; i >= 0 {
+		if i := n.param - 1; i >= 0 && c.shared {
 			return func(e *env) float64 { return e.nums[i] }
 		}
 		x := n.num
@@ -64,20 +73,24 @@ func (c *compiler) num(n *node, base when) numFn {
 		i, w := c.slot(n, base)
 		switch w {
 		case now:
-			return func(e *env) float64 { return e.cur.num[i] }
+			return func(e *env) float64 { return e.cur.cell[i].num }
 		case prev:
-			return func(e *env) float64 { return e.prev.num[i] }
+			return func(e *env) float64 { return e.prev.cell[i].num }
 		}
-		return func(e *env) float64 { return e.last.num[i] }
+		return func(e *env) float64 { return e.last.cell[i].num }
 	case opDelta:
 		i, _ := c.schema.Slot(Field{})
-		return func(e *env) float64 { return math.Abs(e.cur.num[i] - e.last.num[i]) }
+		return func(e *env) float64 { return math.Abs(e.cur.cell[i].num - e.last.cell[i].num) }
 	case opAge:
 		return func(e *env) float64 { return e.age }
 	case opNeg:
 		f := c.num(n.kids[0], base)
 		return func(e *env) float64 { return 0 - f(e) }
 	case opAbs:
+		if k := n.kids[0]; k.op == opField && k.when == now && base == now {
+			i, _ := c.slot(k, now)
+			return func(e *env) float64 { return math.Abs(e.cur.cell[i].num) }
+		}
 		f := c.num(n.kids[0], base)
 		return func(e *env) float64 { return math.Abs(f(e)) }
 	}
@@ -96,7 +109,7 @@ func (c *compiler) num(n *node, base when) numFn {
 
 func (c *compiler) str(n *node, base when) strFn {
 	if n.op == opString {
-		if i := n.param - 1; i >= 0 {
+		if i := n.param - 1; i >= 0 && c.shared {
 			return func(e *env) (string, bool) { return e.strs[i], true }
 		}
 		s := n.str
@@ -105,7 +118,7 @@ func (c *compiler) str(n *node, base when) strFn {
 	i, w := c.slot(n, base)
 	return func(e *env) (string, bool) {
 		s := e.sample(w)
-		return s.str[i], s.kind[i] == String
+		return s.cell[i].str, s.cell[i].kind == String
 	}
 }
 
@@ -116,7 +129,7 @@ func (c *compiler) bool(n *node, base when) boolFn {
 		return func(*env) Truth { return t }
 	case opField:
 		i, w := c.slot(n, base)
-		return func(e *env) Truth { return boolOf(e.sample(w).kind[i]) }
+		return func(e *env) Truth { return boolOf(e.sample(w).cell[i].kind) }
 	case opAnd:
 		return c.and(n.kids, base)
 	case opOr:
@@ -126,7 +139,7 @@ func (c *compiler) bool(n *node, base when) boolFn {
 		return func(e *env) Truth { return f(e).not() }
 	case opHas:
 		i, w := c.slot(n.kids[0], base)
-		return func(e *env) Truth { return truth(e.sample(w).kind[i] != Missing) }
+		return func(e *env) Truth { return truth(e.sample(w).cell[i].kind != Missing) }
 	case opPrefix:
 		f, g := c.str(n.kids[0], base), c.str(n.kids[1], base)
 		return func(e *env) Truth {

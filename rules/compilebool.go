@@ -69,7 +69,7 @@ func (c *compiler) comparison(o op, a *node, baseA when, b *node, baseB when) bo
 	case tString:
 		return c.compareStr(o, a, baseA, b, baseB)
 	}
-	if a.op == opField && a.when == now && baseA == now && b.param > 0 {
+	if a.op == opField && a.when == now && baseA == now && b.param > 0 && c.shared {
 		return c.compareField(o, a, b.param-1)
 	}
 	f, g := c.num(a, baseA), c.num(b, baseB)
@@ -97,7 +97,7 @@ func (c *compiler) compareField(o op, a *node, k int) boolFn {
 	switch o {
 	case opEq:
 		return func(e *env) Truth {
-			x, t := e.cur.num[i], e.nums[k]
+			x, t := e.cur.cell[i].num, e.nums[k]
 			if x == t {
 				return True
 			}
@@ -105,7 +105,7 @@ func (c *compiler) compareField(o op, a *node, k int) boolFn {
 		}
 	case opNe:
 		return func(e *env) Truth {
-			x, t := e.cur.num[i], e.nums[k]
+			x, t := e.cur.cell[i].num, e.nums[k]
 			if x == t {
 				return False
 			}
@@ -113,7 +113,7 @@ func (c *compiler) compareField(o op, a *node, k int) boolFn {
 		}
 	case opLt:
 		return func(e *env) Truth {
-			x, t := e.cur.num[i], e.nums[k]
+			x, t := e.cur.cell[i].num, e.nums[k]
 			if x < t {
 				return True
 			}
@@ -121,7 +121,7 @@ func (c *compiler) compareField(o op, a *node, k int) boolFn {
 		}
 	case opLe:
 		return func(e *env) Truth {
-			x, t := e.cur.num[i], e.nums[k]
+			x, t := e.cur.cell[i].num, e.nums[k]
 			if x <= t {
 				return True
 			}
@@ -129,7 +129,7 @@ func (c *compiler) compareField(o op, a *node, k int) boolFn {
 		}
 	case opGt:
 		return func(e *env) Truth {
-			x, t := e.cur.num[i], e.nums[k]
+			x, t := e.cur.cell[i].num, e.nums[k]
 			if x > t {
 				return True
 			}
@@ -137,7 +137,7 @@ func (c *compiler) compareField(o op, a *node, k int) boolFn {
 		}
 	default:
 		return func(e *env) Truth {
-			x, t := e.cur.num[i], e.nums[k]
+			x, t := e.cur.cell[i].num, e.nums[k]
 			if x >= t {
 				return True
 			}
@@ -156,15 +156,15 @@ func number(x float64) Truth {
 }
 
 func (c *compiler) compareStr(o op, a *node, baseA when, b *node, baseB when) boolFn {
-	if a.op == opField && a.when == now && baseA == now && b.param > 0 && o == opEq {
+	if a.op == opField && a.when == now && baseA == now && b.param > 0 && c.shared && o == opEq {
 		i, _ := c.slot(a, now)
 		k := b.param - 1
 		return func(e *env) Truth {
 			s := e.cur
-			if s.kind[i] != String {
+			if s.cell[i].kind != String {
 				return Unknown
 			}
-			return truth(s.str[i] == e.strs[k])
+			return truth(s.cell[i].str == e.strs[k])
 		}
 	}
 	f, g := c.str(a, baseA), c.str(b, baseB)
@@ -188,15 +188,15 @@ func (c *compiler) compareAny(o op, a *node, baseA when, b *node, baseB when) bo
 // compareSlots compares what samples hold: unknown unless both are of one kind
 // that has the comparison.
 func compareSlots(o op, s *Sample, i int, t *Sample, j int) Truth {
-	switch k := s.kind[i]; k {
+	switch k := s.cell[i].kind; k {
 	case Number:
-		return compareNumbers(o, s.num[i], t.num[j])
+		return compareNumbers(o, s.cell[i].num, t.cell[j].num)
 	case String:
-		if t.kind[j] == String {
-			return compareStrings(o, s.str[i], t.str[j])
+		if t.cell[j].kind == String {
+			return compareStrings(o, s.cell[i].str, t.cell[j].str)
 		}
 	case Bool, boolTrue:
-		if l := t.kind[j]; (o == opEq || o == opNe) && (l == Bool || l == boolTrue) {
+		if l := t.cell[j].kind; (o == opEq || o == opNe) && (l == Bool || l == boolTrue) {
 			return truth((k == l) == (o == opEq))
 		}
 	}

@@ -34,7 +34,7 @@ func fill(from *Sample, fromSchema *Schema, to *Sample, toSchema *Schema) {
 		if !ok || !known {
 			continue
 		}
-		to.num[slot], to.kind[slot], to.str[slot] = from.num[i], from.kind[i], from.str[i]
+		to.cell[slot] = from.cell[i]
 	}
 }
 

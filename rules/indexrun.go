@@ -127,8 +127,8 @@ func (a *axis) remember() {
 }
 
 func (x *Index) textValue(s *Sample, slot int) float64 {
-	if s.kind[slot] == String {
-		if c, ok := x.codes[s.str[slot]]; ok {
+	if s.cell[slot].kind == String {
+		if c, ok := x.codes[s.cell[slot].str]; ok {
 			return c.code
 		}
 	}

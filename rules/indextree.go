@@ -17,7 +17,7 @@ func (x *Index) shape(r *Rule) (*shape, error) {
 		return nil, err
 	}
 	x.fit(slots)
-	c := newCompiler(r.expr, &x.schema)
+	c := newCompiler(r.expr, &x.schema, true)
 	p := planner{c: c, axes: x.axes}
 	s := c.s
 	s.plan = p.whole(r.expr)
@@ -47,7 +47,7 @@ func (x *Index) fit(slots []int) {
 		if x.schema.users[i] == 0 {
 			fresh = true
 			for _, s := range []*Sample{x.x.cur, x.x.prev} { // of a field that had the slot before
-				s.num[i], s.kind[i], s.str[i] = math.NaN(), Missing, ""
+				s.cell[i] = missing
 			}
 		}
 	}

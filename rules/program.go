@@ -12,6 +12,7 @@ type Program struct {
 	rule   *Rule
 	schema *Schema
 	shape  *shape
+	plain  *branch // the rule, if it is no more than comparisons
 	e      env
 }
 
@@ -28,7 +29,10 @@ func Compile(r *Rule, schema *Schema) (*Program, error) {
 	if _, err := schema.add(r); err != nil {
 		return nil, err
 	}
-	p := &Program{rule: r, schema: schema, shape: compileShape(r.expr, schema)}
+	p := &Program{rule: r, schema: schema, shape: newCompiler(r.expr, schema, false).s}
+	if b := p.shape.fast; b != nil && b.plain() {
+		p.plain = b
+	}
 	none := p.shape.none()
 	p.e = env{cur: none, prev: none, last: none, age: math.NaN(), nums: r.nums, strs: r.strs}
 	return p, nil
@@ -41,17 +45,52 @@ func (p *Program) Rule() *Rule { return p.rule }
 // nil if there is none. In other rules what depends on the last selection is
 // unknown, and hyst is off; a Watch evaluates them.
 func (p *Program) Eval(cur, prev *Sample) Truth {
-	if len(cur.num) < p.shape.slots {
+	// What branch.run does, for comparisons of the current sample only: most
+	// rules are no more, and a call would be a third of their time.
+	for b := p.plain; b != nil; {
+		if uint(b.slot) >= uint(len(cur.cell)) {
+			break // the sample must grow first
+		}
+		c, next := &cur.cell[b.slot], b.yes
+		if b.kind == branchWithin {
+			if x := c.num; !(x >= b.lo && x <= b.hi) {
+				if x != x {
+					break
+				}
+				next = b.no
+			}
+		} else if c.key != b.key || b.key >= longText && c.str != b.text {
+			if c.kind != String {
+				break
+			}
+			next = b.no
+		}
+		if next.kind == branchEnd {
+			return next.result
+		}
+		b = next
+	}
+	return p.eval(cur, prev)
+}
+
+func (p *Program) eval(cur, prev *Sample) Truth {
+	if len(cur.cell) < p.shape.slots {
 		cur.grow(p.shape.slots)
 	}
 	p.e.cur = cur
 	if prev != nil {
-		if len(prev.num) < p.shape.slots {
+		if len(prev.cell) < p.shape.slots {
 			prev.grow(p.shape.slots)
 		}
 		p.e.prev = prev
 	} else if p.shape.usesPrev {
 		p.e.prev = p.shape.none()
+	}
+	if b := p.shape.fast; b != nil {
+		if t := b.run(&p.e); t != Unknown {
+			return t
+		}
+		return p.shape.closed(&p.e)
 	}
 	return p.shape.root(&p.e)
 }
@@ -115,7 +154,7 @@ func newStream(slots int) stream {
 
 // grow makes room for the slots that new rules have brought.
 func (x *stream) grow(slots int) {
-	if len(x.nothing.num) < slots {
+	if len(x.nothing.cell) < slots {
 		x.kept = nil // it has too few
 	}
 	x.cur.grow(slots)
@@ -125,17 +164,17 @@ func (x *stream) grow(slots int) {
 
 // push takes the next sample.
 func (x *stream) push(s *Sample, ref any) {
-	slots := len(x.cur.num)
+	slots := len(x.cur.cell)
 	x.cur, x.prev = x.prev, x.cur
 	x.cur.copyFrom(s, slots)
-	x.grow(len(x.cur.num)) // the sample may have more slots than were known
+	x.grow(len(x.cur.cell)) // the sample may have more slots than were known
 	x.have, x.ref, x.kept = true, ref, nil
 	x.seq++
 }
 
 func (x *stream) snapshot() *snapshot {
 	if x.kept == nil {
-		x.kept = &snapshot{x.cur.clone(len(x.cur.num)), x.seq, x.ref}
+		x.kept = &snapshot{x.cur.clone(len(x.cur.cell)), x.seq, x.ref}
 	}
 	return x.kept
 }

@@ -124,11 +124,35 @@ func (k Kind) String() string {
 // Sample is a decoded payload: the fields of a Schema. The zero Sample has no
 // fields; all that a rule looks for in it is missing.
 type Sample struct {
-	// num is the number of a slot, NaN for all else, so that rules need not look
-	// at the kind.
-	num  []float64
-	kind []Kind
-	str  []string
+	cell []cell
+}
+
+// cell is what a sample has in a slot.
+type cell struct {
+	num  float64 // a NaN for all but numbers, so that rules need not look at the kind
+	key  uint64  // of a text: whatever has another key is another text
+	str  string
+	kind Kind
+}
+
+var missing = cell{num: math.NaN(), key: noText}
+
+// Keys of texts: one of up to seven bytes is all in its key.
+const (
+	longText = 0xFF << 56
+	noText   = 0xFE << 56
+)
+
+func textKey(s string) uint64 {
+	key := uint64(len(s)) << 56
+	if len(s) > 7 {
+		key = longText
+		s = s[:7]
+	}
+	for i := range len(s) {
+		key |= uint64(s[i]) << (8 * i)
+	}
+	return key
 }
 
 // NewSample makes a sample for all fields of a schema, all of them missing.
@@ -140,85 +164,83 @@ func NewSample(s *Schema) *Sample {
 
 // Reset makes all slots missing, and at least n of them.
 func (s *Sample) Reset(n int) {
-	s.grow(n)
-	for i := range s.num {
-		s.num[i], s.kind[i], s.str[i] = math.NaN(), Missing, ""
+	for i := range s.cell {
+		s.cell[i] = missing
 	}
+	s.grow(n)
 }
 
 func (s *Sample) grow(n int) {
-	for len(s.num) < n {
-		s.num, s.kind, s.str = append(s.num, math.NaN()), append(s.kind, Missing), append(s.str, "")
+	for len(s.cell) < n {
+		s.cell = append(s.cell, missing)
 	}
 }
 
 // Len is the number of slots.
-func (s *Sample) Len() int { return len(s.num) }
+func (s *Sample) Len() int { return len(s.cell) }
 
 // SetNumber puts a number into a slot. Infinities are numbers.
 func (s *Sample) SetNumber(slot int, x float64) {
-	s.num[slot], s.kind[slot], s.str[slot] = x+0, Number, ""
+	s.cell[slot] = cell{num: x + 0, key: noText, kind: Number}
 }
 
 // SetString puts a text into a slot. The sample keeps it.
 func (s *Sample) SetString(slot int, x string) {
-	s.num[slot], s.kind[slot], s.str[slot] = math.NaN(), String, x
+	s.cell[slot] = cell{num: math.NaN(), key: textKey(x), str: x, kind: String}
 }
 
 // SetBool puts true or false into a slot.
 func (s *Sample) SetBool(slot int, x bool) {
-	s.num[slot], s.kind[slot], s.str[slot] = math.NaN(), Bool, ""
+	s.cell[slot] = cell{num: math.NaN(), key: noText, kind: Bool}
 	if x {
-		s.kind[slot] = boolTrue
+		s.cell[slot].kind = boolTrue
 	}
 }
 
 // SetOther puts something into a slot that is there and cannot be compared.
 func (s *Sample) SetOther(slot int) {
-	s.num[slot], s.kind[slot], s.str[slot] = math.NaN(), Other, ""
+	s.cell[slot] = cell{num: math.NaN(), key: noText, kind: Other}
 }
 
 // Kind says what is in a slot.
 func (s *Sample) Kind(slot int) Kind {
-	if slot >= len(s.kind) {
+	if slot >= len(s.cell) {
 		return Missing
 	}
-	if s.kind[slot] == boolTrue {
-		return Bool
+	if k := s.cell[slot].kind; k != boolTrue {
+		return k
 	}
-	return s.kind[slot]
+	return Bool
 }
 
 // Number is the number in a slot, NaN if there is none.
 func (s *Sample) Number(slot int) float64 {
-	if slot >= len(s.num) {
+	if slot >= len(s.cell) {
 		return math.NaN()
 	}
-	return s.num[slot]
+	return s.cell[slot].num
 }
 
 // Text is the text in a slot, "" if there is none.
 func (s *Sample) Text(slot int) string {
-	if slot >= len(s.str) {
+	if slot >= len(s.cell) {
 		return ""
 	}
-	return s.str[slot]
+	return s.cell[slot].str
 }
 
 // Bool reports whether a slot holds true.
-func (s *Sample) Bool(slot int) bool { return slot < len(s.kind) && s.kind[slot] == boolTrue }
+func (s *Sample) Bool(slot int) bool { return slot < len(s.cell) && s.cell[slot].kind == boolTrue }
 
 // copyFrom makes s the same as o, with at least n slots.
 func (s *Sample) copyFrom(o *Sample, n int) {
-	s.num = append(s.num[:0], o.num...)
-	s.kind = append(s.kind[:0], o.kind...)
-	s.str = append(s.str[:0], o.str...)
+	s.cell = append(s.cell[:0], o.cell...)
 	s.grow(n)
 }
 
 // clone returns a copy with at least n slots.
 func (s *Sample) clone(n int) *Sample {
-	c := &Sample{}
+	c := &Sample{cell: make([]cell, 0, max(n, len(s.cell)))}
 	c.copyFrom(s, n)
 	return c
 }

@@ -64,8 +64,12 @@ func comparesWith(o op) bool {
 
 // shape is compiled code, bound to the slots of a schema. It is immutable.
 type shape struct {
-	expr     *node // of one of its rules
-	root     boolFn
+	expr *node // of one of its rules
+	root boolFn
+	// Of code that is not shared root is fast and, where that cannot tell,
+	// closed.
+	fast     *branch
+	closed   boolFn
 	hysts    []hystCode
 	usesPrev bool
 	usesAge  bool

@@ -207,7 +207,7 @@ func (w *Watch) Explain(now time.Duration, s *Sample) []Step {
 	x := w.x
 	x.load(&w.u, now)
 	e := x.e
-	e.cur, e.prev = s.clone(max(len(x.cur.num), w.program.schema.Len())), x.cur
+	e.cur, e.prev = s.clone(max(len(x.cur.cell), w.program.schema.Len())), x.cur
 	w.u.shape.step(&e)
 	wk := newWalker(w.program, &e)
 	var steps []Step
