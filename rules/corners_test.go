@@ -70,10 +70,10 @@ func TestCorners(t *testing.T) {
 						}
 					}
 				}
-				for _, phase := range []struct{ steps, grow int }{{3000, 100}, {3000, 50}, {4000, 10}, {2000, 60}, {8000, 0}} {
+				for _, phase := range []struct{ steps, grow int }{{1500, 100}, {800, 50}, {1500, 10}, {1000, 80}, {2500, 0}} {
 					for i := range phase.steps {
 						step(rng.IntN(100) < phase.grow)
-						if i%97 == 0 {
+						if i%499 == 0 {
 							check()
 						}
 					}

@@ -9,7 +9,6 @@ import "math"
 type branch struct {
 	kind      branchKind
 	result    Truth // of an end
-	op        op
 	slot      int
 	lo, hi    float64
 	key       uint64 // of the text

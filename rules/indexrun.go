@@ -139,13 +139,20 @@ func (x *Index) textValue(s *Sample, slot int) float64 {
 // the others.
 func (x *Index) settleUp() {
 	for _, t := range x.timers {
-		if e := x.exts[t.id]; e.mode == modeAsleep {
-			x.catchUp(e)
-			e.since = x.x.seq
-		}
+		x.settleOne(x.exts[t.id])
+	}
+	for _, id := range x.due { // their timers have gone off
+		x.settleOne(x.exts[id])
 	}
 	for _, a := range x.active {
 		a.stacks = [2]recent{}
+	}
+}
+
+func (x *Index) settleOne(e *ext) {
+	if e.mode == modeAsleep {
+		x.catchUp(e)
+		e.since = x.x.seq
 	}
 }
 

@@ -13,6 +13,7 @@ type Program struct {
 	schema *Schema
 	shape  *shape
 	plain  *branch // the rule, if it is no more than comparisons
+	none   *Sample // all missing
 	e      env
 }
 
@@ -33,8 +34,8 @@ func Compile(r *Rule, schema *Schema) (*Program, error) {
 	if b := p.shape.fast; b != nil && b.plain() {
 		p.plain = b
 	}
-	none := p.shape.none()
-	p.e = env{cur: none, prev: none, last: none, age: math.NaN(), nums: r.nums, strs: r.strs}
+	p.none = p.shape.none()
+	p.e = env{cur: p.none, prev: p.none, last: p.none, age: math.NaN(), nums: r.nums, strs: r.strs}
 	return p, nil
 }
 
@@ -83,8 +84,8 @@ func (p *Program) eval(cur, prev *Sample) Truth {
 			prev.grow(p.shape.slots)
 		}
 		p.e.prev = prev
-	} else if p.shape.usesPrev {
-		p.e.prev = p.shape.none()
+	} else {
+		p.e.prev = p.none
 	}
 	if b := p.shape.fast; b != nil {
 		if t := b.run(&p.e); t != Unknown {
