@@ -87,15 +87,38 @@ func (c *corners) at(l *leaf, i int) corner {
 	return k
 }
 
-// find returns the place of k in a leaf.
+// find returns the place of k in a leaf. It looks at no more memory than it
+// must: at what the leaf is sorted by, and at the rest where that is equal.
 func (c *corners) find(l *leaf, k corner) int {
-	return sort.Search(len(l.id), func(i int) bool {
-		at := c.at(l, i)
-		if c.mode == cornerPlane && at.s != k.s {
-			return at.s > k.s
+	first, want := l.p, k.p
+	if c.mode == cornerPlane {
+		first, want = l.s, k.s
+	}
+	lo, hi := 0, len(first)
+	for lo < hi {
+		if m := int(uint(lo+hi) >> 1); first[m] < want {
+			lo = m + 1
+		} else {
+			hi = m
 		}
-		return at.compare(k) >= 0
-	})
+	}
+	if lo == len(first) || first[lo] != want {
+		return lo
+	}
+	hi = lo + upTo(first[lo:], want)
+	for lo < hi {
+		m := int(uint(lo+hi) >> 1)
+		at := corner{p: l.p[m], id: l.id[m]}
+		if c.mode != cornerLine {
+			at.s = l.s[m]
+		}
+		if at.compare(k) < 0 {
+			lo = m + 1
+		} else {
+			hi = m
+		}
+	}
+	return lo
 }
 
 // leafOf returns the leaf in which k is, or would be.
@@ -188,7 +211,7 @@ func (c *corners) remove(k corner) bool {
 	i := c.leafOf(k)
 	l := c.leaves[i]
 	j := c.find(l, k)
-	if j == len(l.id) || c.at(l, j).compare(k) != 0 {
+	if j == len(l.id) || l.id[j] != k.id || c.at(l, j).compare(k) != 0 {
 		return false
 	}
 	c.n--

@@ -35,9 +35,9 @@ type Index struct {
 	axes      map[string]*axis
 	active    []*axis
 	constant  *axis
-	codes     map[string]*textCode
-	textOf    map[float64]string
-	nextCode  float64
+	codes     map[string]uint32 // strings that rules compare with, by number
+	texts     []text            // and by their numbers
+	freeText  []uint32
 
 	trees    []*tree // with holes
 	freeTree []int32
@@ -46,6 +46,7 @@ type Index struct {
 	none     Controls // of rules without
 	controls map[Controls]*sharedControls
 
+	probe     subject // a rule that is being added
 	subs      []sub
 	exts      []*ext
 	free      []ID
@@ -118,8 +119,8 @@ type tree struct {
 	key treeKey
 }
 
-type textCode struct {
-	code  float64
+type text struct {
+	text  string
 	users int
 }
 
@@ -165,7 +166,7 @@ type Result struct {
 // NewIndex makes an empty index.
 func NewIndex(c Config) *Index {
 	x := &Index{
-		cfg: c, x: newStream(0), shapes: map[string]*shape{}, axes: map[string]*axis{}, codes: map[string]*textCode{}, textOf: map[float64]string{},
+		cfg: c, x: newStream(0), shapes: map[string]*shape{}, axes: map[string]*axis{}, codes: map[string]uint32{},
 		treeOf: map[treeKey]int32{}, groupOf: map[string]*group{}, constant: &axis{},
 		controls: map[Controls]*sharedControls{},
 	}

@@ -135,7 +135,7 @@ func (p *pair) empty(t require.TestingT) {
 	require.Empty(t, x.axes)
 	require.Empty(t, x.active)
 	require.Empty(t, x.codes)
-	require.Empty(t, x.textOf)
+	require.Len(t, x.freeText, len(x.texts))
 	require.Empty(t, x.treeOf)
 	require.Empty(t, x.groupOf)
 	require.Empty(t, x.controls)

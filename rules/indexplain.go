@@ -2,13 +2,14 @@ package rules
 
 // addPlain adds a rule that nothing but its boxes is needed of.
 func (x *Index) addPlain(id ID, s *shape, r *Rule) bool {
-	u := newSubject(s, r, &x.none)
+	u := &x.probe
+	*u = newSubject(s, r, &x.none)
 	var bs boxes
 	switch {
 	case !s.dynamic:
-		x.boxes(&u, 0, &bs)
+		x.boxes(u, 0, &bs)
 	case x.hold(s):
-		x.x.load(&u, 0)
+		x.x.load(u, 0)
 		x.ex.expand(s.held, &bs)
 	}
 	switch {

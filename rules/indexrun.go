@@ -129,7 +129,7 @@ func (a *axis) remember() {
 func (x *Index) textValue(s *Sample, slot int) float64 {
 	if s.cell[slot].kind == String {
 		if c, ok := x.codes[s.cell[slot].str]; ok {
-			return c.code
+			return float64(c)
 		}
 	}
 	return math.NaN()

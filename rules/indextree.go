@@ -97,24 +97,31 @@ func (x *Index) unshare(c *Controls) {
 
 // code numbers a string that rules compare with.
 func (x *Index) code(s string) float64 {
-	c, ok := x.codes[s]
-	if !ok {
-		x.nextCode++
-		c = &textCode{code: x.nextCode}
-		x.codes[s] = c
-		x.textOf[c.code] = s
+	i, ok := x.codes[s]
+	switch n := len(x.freeText); {
+	case ok:
+	case n > 0:
+		i = x.freeText[n-1]
+		x.freeText = x.freeText[:n-1]
+	default:
+		i = uint32(len(x.texts))
+		x.texts = append(x.texts, text{})
 	}
-	c.users++
-	return c.code
+	if !ok {
+		x.codes[s] = i
+		x.texts[i].text = s
+	}
+	x.texts[i].users++
+	return float64(i)
 }
 
 func (x *Index) uncode(code float64) {
-	s := x.textOf[code]
-	if c := x.codes[s]; c != nil {
-		if c.users--; c.users == 0 {
-			delete(x.codes, s)
-			delete(x.textOf, code)
-		}
+	i := uint32(code)
+	t := &x.texts[i]
+	if t.users--; t.users == 0 {
+		delete(x.codes, t.text)
+		t.text = ""
+		x.freeText = append(x.freeText, i)
 	}
 }
 
