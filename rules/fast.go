@@ -23,6 +23,7 @@ type branchKind uint8
 const (
 	branchEnd    branchKind = iota
 	branchWithin            // the number of a slot is in lo..hi, which all comparisons can be said as
+	branchAbs               // the number of a slot without its sign is
 	branchText              // the text of a slot is text
 	branchFn                // fn is in lo..hi
 	branchClosed            // condition
@@ -114,6 +115,9 @@ func (c *compiler) within(x *node, lo, hi float64, yes, no *branch) *branch {
 	if x.op == opField && x.when == now {
 		b.kind = branchWithin
 		b.slot, _ = c.slot(x, now)
+	} else if x.op == opAbs && x.kids[0].op == opField && x.kids[0].when == now {
+		b.kind = branchAbs
+		b.slot, _ = c.slot(x.kids[0], now)
 	} else {
 		b.fn = c.num(x, now)
 	}
@@ -122,7 +126,7 @@ func (c *compiler) within(x *node, lo, hi float64, yes, no *branch) *branch {
 
 // plain: it is made of comparisons of the current sample only.
 func (b *branch) plain() bool {
-	return b.kind == branchEnd || (b.kind == branchWithin || b.kind == branchText) && b.yes.plain() && b.no.plain()
+	return b.kind == branchEnd || (b.kind == branchWithin || b.kind == branchAbs || b.kind == branchText) && b.yes.plain() && b.no.plain()
 }
 
 // run decides, or says that it cannot: Unknown.
@@ -131,8 +135,11 @@ func (b *branch) run(e *env) Truth {
 	for {
 		var yes bool
 		switch b.kind {
-		case branchWithin:
+		case branchWithin, branchAbs:
 			x := s.cell[b.slot].num
+			if b.kind == branchAbs {
+				x = math.Abs(x)
+			}
 			if yes = x >= b.lo && x <= b.hi; !yes && x != x {
 				return Unknown
 			}

@@ -53,18 +53,24 @@ func (p *Program) Eval(cur, prev *Sample) Truth {
 			break // the sample must grow first
 		}
 		c, next := &cur.cell[b.slot], b.yes
-		if b.kind == branchWithin {
-			if x := c.num; !(x >= b.lo && x <= b.hi) {
+		if b.kind == branchText {
+			if c.key != b.key || b.key >= longText && c.str != b.text {
+				if c.kind != String {
+					break
+				}
+				next = b.no
+			}
+		} else {
+			x := c.num
+			if b.kind == branchAbs {
+				x = math.Abs(x)
+			}
+			if !(x >= b.lo && x <= b.hi) {
 				if x != x {
 					break
 				}
 				next = b.no
 			}
-		} else if c.key != b.key || b.key >= longText && c.str != b.text {
-			if c.kind != String {
-				break
-			}
-			next = b.no
 		}
 		if next.kind == branchEnd {
 			return next.result

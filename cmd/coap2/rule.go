@@ -65,7 +65,7 @@ rule does with each of these samples, and why:
 
   send      the sample is selected
   suppress  it is not, or not yet
-  unknown   the rule is neither true nor false, which selects cli.Nothing either
+  unknown   the rule is neither true nor false, which selects nothing either
 
 A sample is a payload in JSON, such as 25 or '{"temp": 25}'. Samples come one
 second apart (--every). What a subscription remembers, it remembers here too.
