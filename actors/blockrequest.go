@@ -14,7 +14,7 @@ import (
 // is still needed.
 func (e *endpoint) requestBlock(ctx ctxActor, now netio.Instant, in *incoming, d *netio.Datagram, route *Route) (handled, used bool) {
 	sh := e.sh
-	if !in.block1.More && (sh.full() || !route.resource.Inline && !sh.hasRoomFor(in.block1.Offset()+int64(len(in.data)))) {
+	if !in.block1.More && (sh.full() || !route.resource.Inline && !route.resource.Stream && !sh.hasRoomFor(in.block1.Offset()+int64(len(in.data)))) {
 		// Asked before the body is complete, so that the block can come again.
 		return true, e.shed(in, "too many requests are being served")
 	}
