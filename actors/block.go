@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"runtime/debug"
 	"slices"
 	"unsafe"
 
@@ -131,7 +132,10 @@ func (k *kept) close(sh *shard) {
 		return
 	}
 	k.src = nil
-	sh.env.Runner.Go(func() { _ = c.Close() })
+	sh.env.Runner.Go(func() {
+		defer func() { sh.recovered(recover(), "closing a Response.Body") }()
+		_ = c.Close()
+	})
 }
 
 // shelve keeps a response for the requests that are to follow; false if it finds
@@ -313,19 +317,23 @@ func (sh *shard) readBody(in *incoming, k *kept) {
 		more = 1
 	}
 	sh.env.Runner.Go(func() {
-		var panicked any = errPanic
 		part := make([]byte, c.To-c.From+more)
-		n, err := 0, error(nil)
+		n, err := 0, errPanic
 		defer func() {
-			if panicked != nil {
-				err = errPanic
-			}
+			sh.recovered(recover(), "reading a Response.Body")
 			in.readDone(c, part[:n], err)
 			sh.env.System.Root.Send(slot.pid, in)
 		}()
 		n, err = readAt(src, part, c.From)
-		panicked = nil
 	})
+}
+
+// recovered notes what a task has panicked with, if it has.
+func (sh *shard) recovered(p any, what string) {
+	if p != nil {
+		sh.stats.rare().panics.Add(1)
+		sh.node.log.Error("actors: "+what+" panicked", "panic", p, "stack", string(debug.Stack()))
+	}
 }
 
 // readAt fills p as far as the source goes.

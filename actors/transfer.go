@@ -216,10 +216,7 @@ func (sh *shard) pump(c *Call) bool {
 	sh.env.Runner.Go(func() {
 		err := errors.New("the reader or writer of the request panicked, or ended its goroutine")
 		defer func() {
-			if r := recover(); r != nil {
-				sh.stats.rare().panics.Add(1)
-				sh.node.log.Error("actors: the reader or writer of a request panicked", "uri", c.req.URI, "panic", r)
-			}
+			sh.recovered(recover(), "the reader or writer of a request")
 			c.post(pumped{c, err})
 		}()
 		err = move()
