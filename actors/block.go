@@ -169,6 +169,12 @@ func etagOf(opts codec.Options, data []byte) []byte {
 	return h.Sum(nil)[:8]
 }
 
+// anyTag returns an entity-tag that nothing else has. The blocks of a response
+// that is no representation have one, too: two such responses that a client
+// fetches from one resource at the same time differ in nothing else, and could be
+// mixed up unnoticed.
+func (sh *shard) anyTag() []byte { return binary.BigEndian.AppendUint32(nil, sh.rand.Uint32()) }
+
 // blockOptions reads the Block options of a request; it is called only where
 // there may be some. handled: it has been dealt with, and used says whether in
 // is still needed.
@@ -270,11 +276,15 @@ func (sh *shard) cutBody(in *incoming, m *codec.Message) {
 		return
 	}
 	if c.Block.Num > 0 || c.Block.More {
-		if m.Code == codec.Content && !m.Options.Has(codec.OptionETag) {
+		switch {
+		case m.Options.Has(codec.OptionETag):
+		case m.Code == codec.Content:
 			m.Options = m.Options.Add(codec.ETag(etagOf(m.Options, m.Payload)))
 			if in.asksTag() && in.revalidate(m) {
 				return
 			}
+		default:
+			m.Options = m.Options.Add(codec.ETag(sh.anyTag()))
 		}
 		sh.shelve(protocol.MakeBlockKey(in.peer.ID, &in.msg), keep(m, nil))
 	}
@@ -388,14 +398,14 @@ func (x *exchange) onBody(in *incoming) {
 	if in.ctx == nil { // of an Inline handler
 		in.sh.armHandler(in, false)
 	}
-	if m.Code == codec.Content && !m.Options.Has(codec.OptionETag) {
+	whole := in.res.Size >= 0 && in.res.Size <= int64(x.sh.blockSize()) && !in.has2
+	if !whole && !m.Options.Has(codec.OptionETag) {
 		// Whatever it is, it is another one than it was before.
-		m.Options = m.Options.Clone().Add(codec.ETag(binary.BigEndian.AppendUint64(nil, x.sh.rand.Uint64())))
+		m.Options = m.Options.Clone().Add(codec.ETag(x.sh.anyTag()))
 	}
 	k := keep(m, in.res)
 	m.Options, m.Payload = nil, nil
-	k.gone = k.size <= int64(x.sh.blockSize()) && !in.has2
-	if !k.gone {
+	if k.gone = whole; !whole {
 		k.gone = !x.sh.shelve(protocol.MakeBlockKey(in.peer.ID, &in.msg), k)
 	}
 	x.sh.readBody(in, k)
