@@ -36,3 +36,47 @@ func (e *endpoint) enqueue(in *incoming, d *netio.Datagram, route *Route) {
 	}
 	pl.pending.calls = append(pl.pending.calls, in)
 }
+
+// shed refuses a request because a bound is reached. It is not remembered: its
+// retransmission may find room.
+func (e *endpoint) shed(in *incoming, why string) bool {
+	e.sh.stats.rare().shed.Add(1)
+	if in.peer != nil {
+		e.sh.dedup.Forget(in.key)
+		in.key = 0
+	}
+	return e.answer(in, codec.ServiceUnavailable, why)
+}
+
+// refuse answers a request with an error without asking a resource. To refuse a
+// duplicate again does no harm, so nothing is remembered: requests that come to
+// nothing are not to take the room of those that must not be executed twice.
+func (e *endpoint) refuse(in *incoming, code codec.Code, diagnostic string) bool {
+	e.sh.stats.rare().refused.Add(1)
+	e.sh.dedup.Forget(in.key)
+	in.key = 0
+	return e.answer(in, code, diagnostic)
+}
+
+// answer sends an error. A request to a group gets none (RFC 7252 §8.2).
+func (e *endpoint) answer(in *incoming, code codec.Code, diagnostic string) bool {
+	sh := e.sh
+	if !in.group {
+		m := &e.msg
+		*m = codec.Message{Type: codec.ACK, Code: code, MessageID: in.msg.MessageID, Token: in.msg.Token, Payload: []byte(diagnostic)}
+		if in.unwanted(code) {
+			*m = codec.Message{Type: codec.ACK, MessageID: in.msg.MessageID}
+			if in.msg.Type == codec.NON {
+				return false
+			}
+		}
+		if in.msg.Type == codec.NON {
+			if in.peer == nil {
+				return false // it takes a message ID, and there is no place for one
+			}
+			m.Type, m.MessageID = codec.NON, sh.nonMID(in.peer)
+		}
+		_, _ = sh.send(m, in.dst, "")
+	}
+	return false
+}

@@ -239,6 +239,9 @@ func (e *endpoint) answerBlock(in *incoming, k *kept) bool {
 		m.Type, m.MessageID = codec.NON, e.sh.nonMID(in.peer)
 	}
 	k.opts[k.at].Value = c.Block.Append(e.value[:0])
+	if in.peer.Value.guard != nil {
+		e.sh.restrain(in, m)
+	}
 	_, _ = e.sh.send(m, in.dst, "")
 	m.Options, m.Payload, k.opts[k.at].Value = nil, nil, nil
 	return false

@@ -145,18 +145,18 @@ func TestBlockwiseStreams(t *testing.T) {
 	})
 	var got bytes.Buffer
 	var last Progress
-	res, err := cli.Do(t.Context(), Request{URI: srv.URI("/file"), To: &got, Progress: func(p Progress) { last = p; last.ETag = nil }})
+	res, err := cli.Do(t.Context(), Request{URI: srv.URI("/file"), To: &got, Progress: func(p Progress) { last = p }})
 	require.NoError(t, err)
 	require.Nil(t, res.Payload)
 	require.True(t, bytes.Equal(body, got.Bytes()))
-	require.Len(t, last.ETag, 8)
+	require.NotEmpty(t, last.ETag)
 	last.ETag = nil
 	require.Equal(t, Progress{Received: 100_000, Size: 100_000}, last)
 
 	for _, size := range []int64{0, 100_000} {
 		got.Reset()
 		res, err = cli.Do(t.Context(), Request{Method: codec.PUT, URI: srv.URI("/file"), Body: bytes.NewReader(body), Size: size, To: &got,
-			Progress: func(p Progress) { last = p; last.ETag = nil }})
+			Progress: func(p Progress) { last = p }})
 		require.NoError(t, err)
 		require.True(t, bytes.Equal(body, got.Bytes()))
 		require.Equal(t, codec.Changed, res.Code)

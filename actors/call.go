@@ -39,6 +39,7 @@ type Call struct {
 	next     *Call
 	token    codec.Token
 	port     uint16 // of the addresses in others
+	echoes   uint8  // how often it was sent again with an Echo
 	ending   bool   // it is to be ended, whatever else happens
 	holds    bool   // counts in the peer's window
 	ended    bool
@@ -54,6 +55,7 @@ type requested struct {
 	Method         codec.Code
 	NonConfirmable bool
 	ownToken       bool // Call.token is the caller's choice
+	quiet          bool // it wants no response
 }
 
 // Cancel ends the call with ErrCanceled, unless it has ended. It returns at
@@ -93,7 +95,7 @@ func (n *Node) start(req Request, done func(*Response, error)) *Call { return n.
 func (n *Node) begin(req Request, first *Response, done func(*Response, error)) *Call {
 	c := &Call{node: n, done: done, params: &n.params, token: req.Token, req: requested{
 		URI: req.URI, Timeout: req.Timeout, Method: req.Method, NonConfirmable: req.NonConfirmable,
-		ownToken: req.ZeroToken || req.Token.Len() > 0,
+		ownToken: req.ZeroToken || req.Token.Len() > 0, quiet: wantsNone(req.Options),
 	}}
 	home := n.shard // until the peer is known
 	c.sh.Store(home)

@@ -39,6 +39,15 @@ type Config struct {
 	// 7959), both ways, unless the peer wants them smaller: 16, 32, 64, … 1024; 0
 	// = 1024, or what fits into a datagram of the transport.
 	BlockSize int
+	// Public is for a node that strangers can reach from anywhere: to an address
+	// that has not shown that it is no forgery the node sends in all no more than
+	// 136 bytes, or three times what has come from there, so that nobody can have
+	// it flood a third party (RFC 9175 §2.4). Instead of more it answers 4.01 with
+	// an Echo option, as it does to requests other than GET and FETCH; a client
+	// that sends the option back is believed for an hour. Loopback, private and
+	// link-local addresses are not asked. A client of this package sends it back
+	// by itself.
+	Public bool
 	// Shards is the number of goroutines, each with a socket of its own for
 	// every address, that the node's peers are spread over by their addresses;
 	// 1 to 256, 0 = 1. More than one helps where a processor is saturated and
@@ -61,7 +70,7 @@ type Config struct {
 }
 
 // Limits bound a node's memory. Zero fields mean the default. With Config.Shards
-// every shard has its part, at least 1, of all but PerPeer and Queue.
+// every shard has its part, at least 1, of all but PerPeer, PerSecond and Queue.
 type Limits struct {
 	// Peers is the number of peers remembered; 0 = 65,536. Beyond it the one
 	// that was silent longest is forgotten; where all have something under way,
@@ -83,6 +92,10 @@ type Limits struct {
 	// PerPeer is the number of requests of one peer being served; 0 = 256.
 	// Beyond it requests are answered 5.03.
 	PerPeer int
+	// PerSecond is how many requests a peer may make each second, on average and,
+	// after a pause, at once; beyond it they are answered 4.29 with the time to
+	// wait (RFC 8516). 0 = any number.
+	PerSecond int
 	// Queue is the number of own requests to one peer that wait for NSTART;
 	// 0 = 1,024. Beyond it they fail with ErrBusy.
 	Queue int
@@ -167,7 +180,7 @@ func (c Config) Validate() error {
 		value int
 	}{
 		{"Peers", c.Limits.Peers}, {"Exchanges", c.Limits.Exchanges}, {"PerPeer", c.Limits.PerPeer}, {"ServingBytes", c.Limits.ServingBytes},
-		{"Queue", c.Limits.Queue}, {"DedupBytes", c.Limits.DedupBytes}, {"KeptBytes", c.Limits.KeptBytes},
+		{"PerSecond", c.Limits.PerSecond}, {"Queue", c.Limits.Queue}, {"DedupBytes", c.Limits.DedupBytes}, {"KeptBytes", c.Limits.KeptBytes},
 		{"Spools", c.Limits.Spools}, {"SpoolBytes", c.Limits.SpoolBytes}, {"Bodies", c.Limits.Bodies}, {"BodyBytes", c.Limits.BodyBytes},
 	} {
 		if f.value < 0 {

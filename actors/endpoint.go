@@ -168,6 +168,9 @@ func (e *endpoint) onRequest(ctx actor.Context, now netio.Instant, d *netio.Data
 		return e.shed(in, "too many peers have something under way")
 	}
 	in.peer = pe
+	if sh.guarded() {
+		sh.hear(now, in)
+	}
 	if o := in.msg.Options; len(o) > 0 && o[len(o)-1].Number >= codec.OptionBlock2 {
 		if handled, used := e.blockOptions(now, in); handled {
 			return used
@@ -188,7 +191,7 @@ func (e *endpoint) onRequest(ctx actor.Context, now netio.Instant, d *netio.Data
 	case protocol.Answered:
 		sh.stats.duplicates.Add(1)
 		sh.ignored(in, "duplicate")
-		if con {
+		if con && sh.mayRepeat(now, pe, answer) {
 			sh.resend(answer, in.dst, "duplicate")
 		}
 		return false
@@ -204,6 +207,9 @@ func (e *endpoint) onRequest(ctx actor.Context, now netio.Instant, d *netio.Data
 	}
 	if class == protocol.Kept && !sh.mayKeep(pe) {
 		return e.shed(in, "too many peers are remembered")
+	}
+	if !e.screen(now, in) {
+		return false
 	}
 	if o := in.msg.Options; o.Has(codec.OptionProxyURI) || o.Has(codec.OptionProxyScheme) {
 		return e.refuse(in, codec.ProxyingNotSupported, "")
@@ -259,44 +265,6 @@ func (e *endpoint) dispatch(ctx actor.Context, now netio.Instant, d *netio.Datag
 	e.admit(s, in)
 	e.enqueue(in, d, route)
 	return true
-}
-
-// shed refuses a request because a bound is reached. It is not remembered: its
-// retransmission may find room.
-func (e *endpoint) shed(in *incoming, why string) bool {
-	e.sh.stats.rare().shed.Add(1)
-	if in.peer != nil {
-		e.sh.dedup.Forget(in.key)
-		in.key = 0
-	}
-	return e.answer(in, codec.ServiceUnavailable, why)
-}
-
-// refuse answers a request with an error without asking a resource. To refuse a
-// duplicate again does no harm, so nothing is remembered: requests that come to
-// nothing are not to take the room of those that must not be executed twice.
-func (e *endpoint) refuse(in *incoming, code codec.Code, diagnostic string) bool {
-	e.sh.stats.rare().refused.Add(1)
-	e.sh.dedup.Forget(in.key)
-	in.key = 0
-	return e.answer(in, code, diagnostic)
-}
-
-// answer sends an error. A request to a group gets none (RFC 7252 §8.2).
-func (e *endpoint) answer(in *incoming, code codec.Code, diagnostic string) bool {
-	sh := e.sh
-	if !in.group {
-		m := &e.msg
-		*m = codec.Message{Type: codec.ACK, Code: code, MessageID: in.msg.MessageID, Token: in.msg.Token, Payload: []byte(diagnostic)}
-		if in.msg.Type == codec.NON {
-			if in.peer == nil {
-				return false // it takes a message ID, and there is no place for one
-			}
-			m.Type, m.MessageID = codec.NON, sh.nonMID(in.peer)
-		}
-		_, _ = sh.send(m, in.dst, "")
-	}
-	return false
 }
 
 // onEmpty handles an empty ACK or a RST: it belongs to the exchange that sent

@@ -133,7 +133,12 @@ func (x *exchange) onAnswer(in *incoming) {
 	if in.isBlockwise(m) {
 		x.cutAnswer(in, m)
 	}
+	if in.peer.Value.guard != nil {
+		sh.restrain(in, m)
+	}
 	switch {
+	case in.unwanted(m.Code):
+		x.keepQuiet(in)
 	case in.group:
 		x.answerGroup(in, m)
 	case in.msg.Type == codec.NON:
@@ -319,6 +324,10 @@ func (x *exchange) onAcknowledged() {
 	if c == nil || c.req.Method == codec.Empty || c.req.NonConfirmable {
 		return
 	}
+	if c.isQuiet() {
+		x.endCall(&Response{Peer: c.peer}, nil)
+		return
+	}
 	x.tx.Stop()
 	x.sh.cancel(&x.slot.first)
 	x.sh.unname(x.slot)
@@ -434,6 +443,10 @@ func (x *exchange) onStartCall(c *Call) {
 		return
 	}
 	c.expected = protocol.ExpectUntil(sh.now(), len(x.buf), x.params)
+	if c.isQuiet() {
+		x.endCall(&Response{Peer: c.peer}, nil)
+		return
+	}
 	x.arm(c.expected, timerExpect)
 }
 
@@ -449,6 +462,9 @@ func (x *exchange) onReply(in *incoming) {
 	c.expected = 0
 	if in.optErr != nil {
 		x.endCall(nil, fmt.Errorf("%w: %v", ErrBadResponse, in.optErr))
+		return
+	}
+	if x.echo(c, &in.msg) {
 		return
 	}
 	if c.transfer == nil {

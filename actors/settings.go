@@ -16,6 +16,7 @@ type settings struct {
 	shardLimit Limits // a shard's part
 
 	exchangeLifetime, nonLifetime, separateAfter time.Duration
+	public                                       bool
 }
 
 // settingsKey is what settings follow from.
@@ -24,16 +25,17 @@ type settingsKey struct {
 	limits        Limits
 	separateAfter time.Duration
 	shards        int
+	public        bool
 }
 
 // settingsOf returns the settings of a configuration, those of the node before
 // if they are the same.
 func (e *Env) settingsOf(c *Config) *settings {
-	key := settingsKey{c.Params, c.Limits, c.SeparateAfter, max(c.Shards, 1)}
+	key := settingsKey{c.Params, c.Limits, c.SeparateAfter, max(c.Shards, 1), c.Public}
 	if s := e.settings.Load(); s != nil && s.from == key {
 		return s
 	}
-	s := &settings{from: key, params: c.Params.WithDefaults(), limits: c.Limits.withDefaults(), separateAfter: c.SeparateAfter}
+	s := &settings{from: key, params: c.Params.WithDefaults(), limits: c.Limits.withDefaults(), separateAfter: c.SeparateAfter, public: c.Public}
 	s.shardLimit = s.limits.share(key.shards)
 	s.exchangeLifetime, s.nonLifetime = s.params.ExchangeLifetime(), s.params.NonLifetime()
 	if s.separateAfter == 0 {

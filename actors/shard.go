@@ -54,7 +54,8 @@ type shard struct {
 	delayedBytes int
 	waiting      atomic.Int64 // cost of the batches that the endpoint has not seen
 
-	blockwise *blocks // nil until it is needed
+	blockwise *blocks        // nil until it is needed
+	echo      *protocol.Echo // of a node that is Public
 
 	stopping bool
 	told     bool  // the node, that nothing is being served any more
@@ -88,6 +89,7 @@ type peerState struct {
 	window    protocol.Window[turn]
 	serving   int
 	keepUntil netio.Instant // it is pinned for the duplicates that are kept
+	guard     *guard        // where the node limits its peers
 }
 
 type peerEntry = protocol.PeerEntry[peerState]
@@ -149,6 +151,13 @@ func newShard(n *Node, index int) *shard {
 	sh.workbench = sh.newWorkbench()
 	secret := n.env.Rand(n.id, "message IDs"+suffix)
 	sh.midSecret = [2]uint64{secret.Uint64(), secret.Uint64()}
+	if n.public {
+		var secret [16]byte
+		for i := range secret {
+			secret[i] = byte(sh.rand.Uint32())
+		}
+		sh.echo = protocol.NewEcho(secret[:], 0)
+	}
 	sh.dedup = protocol.NewDedup(sh.limits.dedup(sh.rand.Uint64()))
 	sh.peers = protocol.NewPeers[peerState](sh.limits.Peers)
 	return sh
@@ -457,39 +466,4 @@ func (sh *shard) sendEmpty(t codec.Type, mid uint16, dst to) {
 	}
 	m := codec.Message{Type: t, MessageID: mid}
 	_, _ = sh.send(&m, dst, "")
-}
-
-// ignored tells the tap that a received message was of no use.
-func (sh *shard) ignored(in *incoming, why string) {
-	sh.tap(Ignored, in.dst.peer, &in.msg, nil, why)
-}
-
-func (sh *shard) tap(d Direction, peer netio.Peer, m *codec.Message, data []byte, note string) {
-	if !sh.tapped() {
-		return
-	}
-	e := &sh.event
-	*e = TapEvent{At: sh.now(), Direction: d, Peer: peer, Message: m, Data: data, Note: note}
-	if sh.node.observer != nil {
-		sh.node.observer.Message(e)
-	}
-	if sh.node.tap != nil {
-		sh.callTap(*e)
-	}
-	*e = TapEvent{}
-}
-
-// tapped reports whether somebody is told of messages.
-func (sh *shard) tapped() bool { return sh.node.tap != nil || sh.node.observer != nil }
-
-func (sh *shard) callTap(e TapEvent) {
-	sh.node.tapMu.Lock()
-	defer func() {
-		sh.node.tapMu.Unlock()
-		if r := recover(); r != nil {
-			sh.stats.rare().panics.Add(1)
-			sh.node.log.Error("actors: Config.Tap panicked", "panic", r)
-		}
-	}()
-	sh.node.tap(e)
 }

@@ -44,7 +44,8 @@ type Stats struct {
 	// duplicate of them could have been recognised.
 	Shed uint64
 	// Unsent counts answers of handlers that were not sent: errors to a group
-	// (RFC 7252 §8.2), and where too many answers wait already.
+	// (RFC 7252 §8.2), where too many answers wait already, and where the request
+	// wanted none (RFC 7967).
 	Unsent uint64
 	// Unacknowledged counts separate responses that were given up because the
 	// peer acknowledged none of their transmissions, Abandoned those that were

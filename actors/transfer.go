@@ -39,7 +39,8 @@ type transfer struct {
 	srcSize int64 // -1: not known
 	ended   bool  // the end of src has been seen
 	rewind  bool  // src is to be read from its start again
-	ready   bool  // the next request can be made
+	ready   bool  // the next request has been made
+	more    bool  // it is not the last of the payload
 
 	to       io.Writer
 	from     int64 // where the response's payload begins for the caller
@@ -166,6 +167,7 @@ func (c *Call) encodeBlock(sh *shard) error {
 		opts = opts.Add(codec.Block2(r.Block2))
 	}
 	m.Options = opts
+	t.more = up.Blockwise && up.Block.More
 	switch {
 	case up.From == up.To:
 		m.Payload = nil
