@@ -215,3 +215,25 @@ func TestBlockwiseResume(t *testing.T) {
 	_, err = cli.Do(t.Context(), Request{URI: srv.URI("/x"), MaxBody: 4999})
 	require.ErrorIs(t, err, protocol.ErrBodyTooLarge)
 }
+
+// TestRest: the rest of a response whose first block came otherwise.
+func TestRest(t *testing.T) {
+	srv, cli := pair(t)
+	lib := &library{body: pattern(5000)}
+	handle(t, srv, "/x", Resource{Inline: true, Get: lib.get})
+	req := Request{URI: "coap://group.example/x"} // what was asked; the rest comes from who answered
+	asked := Request{URI: srv.URI("/x"), Options: codec.Options{codec.Block2(codec.Block{SZX: 5})}}
+	first, err := cli.Do(t.Context(), asked)
+	require.NoError(t, err)
+	require.Len(t, first.Payload, 512, "who makes blocks himself gets blocks")
+	require.True(t, first.Options.Has(codec.OptionBlock2))
+
+	req.URI = strings.Replace(srv.URI("/x"), "127.0.0.1", "127.0.0.9", 1)
+	whole, err := cli.Rest(t.Context(), req, first)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(lib.body, whole.Payload))
+	require.Equal(t, first.Peer, whole.Peer)
+	same, err := cli.Rest(t.Context(), req, whole)
+	require.NoError(t, err)
+	require.Same(t, whole, same, "nothing is missing")
+}

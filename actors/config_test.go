@@ -19,6 +19,9 @@ func TestConfigSaysWhatIsWrongWithIt(t *testing.T) {
 		"actors: Config.SeparateAfter is -1ns":          {SeparateAfter: -1},
 		"actors: Config.Shards is -1; it must be 0 to":  {Shards: -1},
 		"actors: Config.Shards is 257; it must be 0 to": {Shards: 257},
+		"actors: Config.BlockSize is 100; it must be":   {BlockSize: 100},
+		"actors: Config.BlockSize is 2048; it must be":  {BlockSize: 2048},
+		"actors: Config.Limits.Spools is -1":            {Limits: Limits{Spools: -1}},
 		"actors: Config.Limits.PerPeer is -1":           {Limits: Limits{PerPeer: -1}},
 		"actors: Config.Name has 300 bytes":             {Name: strings.Repeat("x", 300)},
 		"actors: Config.Open and Config.Listen exclude": {Listen: []string{":0"}, Open: func() (netio.Transport, error) { return nil, nil }},
@@ -49,6 +52,16 @@ func TestRequestsThatCannotBeMade(t *testing.T) {
 		require.ErrorAs(t, err, &re, c.uri)
 		require.ErrorContains(t, err, c.want, c.uri)
 		require.ErrorContains(t, err, "actors: GET "+c.uri)
+	}
+	for want, req := range map[string]Request{
+		"Request.BlockSize is 17": {BlockSize: 17},
+		"exclude each other":      {Body: strings.NewReader("x"), Payload: []byte("y")},
+		"must not be negative":    {From: -1},
+		"there can be 16777216":   {BlockSize: 16, Body: strings.NewReader("x"), Size: 16<<20 + 1},
+	} {
+		req.URI = "coap://127.0.0.1/"
+		_, err := n.Do(t.Context(), req)
+		require.ErrorContains(t, err, want)
 	}
 	_, err := n.Do(t.Context(), Request{URI: "coap://127.0.0.1/", Params: protocol.Params{AckRandomFactor: 0.5}})
 	require.ErrorContains(t, err, "AckRandomFactor")

@@ -66,8 +66,8 @@ var errBodyTwice = errors.New("Request.Payload and Request.Body exclude each oth
 // wantsTransfer reports whether a request is made for block-wise transfer, or
 // obviously needs it. Others become it when their response says so.
 func (n *Node) wantsTransfer(req *Request) bool {
-	return len(req.Payload) > n.shard.blockSize() || req.Body != nil || req.To != nil || req.BlockSize > 0 ||
-		req.From > 0 || req.MaxBody != 0 || req.Progress != nil
+	return len(req.Payload) > n.shard.blockSize() || req.Body != nil || req.To != nil || req.BlockSize != 0 ||
+		req.From != 0 || req.MaxBody != 0 || req.Progress != nil
 }
 
 // newTransfer begins the transfer that a request asks for. m is the request as

@@ -276,3 +276,30 @@ func TestShelf(t *testing.T) {
 	s.Remove(spoolKey(7, 1))
 	require.Zero(t, s.Stats().Len)
 }
+
+// TestShelfShared: memory that several items are of is counted once, until the
+// last of them goes; what is to be reported is.
+func TestShelfShared(t *testing.T) {
+	s := NewShelf[string](ShelfConfig{Max: 4, Bytes: 100, Lifetime: time.Minute})
+	memory := new(byte)
+	for i := range byte(3) {
+		require.True(t, s.PutItem(t0, spoolKey(1, i), ShelfItem[string]{Value: "x", Bytes: 60, Shared: memory, Report: i == 1}))
+	}
+	require.Equal(t, 60, s.Stats().Bytes)
+	s.Remove(spoolKey(1, 0))
+	s.Remove(spoolKey(1, 1))
+	require.Equal(t, 60, s.Stats().Bytes)
+	v, ok := s.Gone()
+	require.True(t, ok)
+	require.Equal(t, "x", v)
+	_, ok = s.Gone()
+	require.False(t, ok)
+	require.True(t, s.Put(t0, spoolKey(1, 7), "y", 50))
+	require.Equal(t, ShelfStats{Len: 1, Bytes: 50, Evicted: 1}, s.Stats())
+	require.Empty(t, s.shared)
+	require.True(t, s.PutItem(t0, spoolKey(1, 7), ShelfItem[string]{Value: "z", Bytes: 10, Report: true}))
+	s.Due(t0.Add(time.Minute))
+	v, _ = s.Gone()
+	require.Equal(t, "z", v)
+	require.Zero(t, s.Stats().Bytes)
+}
