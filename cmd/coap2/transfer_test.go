@@ -97,10 +97,15 @@ func (f failingAt) ReadAt(p []byte, off int64) (int, error) {
 // TestResume: what has come is kept and gone on with, unless it is outdated.
 func TestResume(t *testing.T) {
 	n := serveTest(t)
-	body, tag := bigBody()[:50_000], "v1"
+	body := bigBody()[:50_000]
 	var end atomic.Int64
+	var served atomic.Pointer[actors.Response]
+	serve := func(tag string) {
+		served.Store(&actors.Response{Options: codec.Options{codec.ETag([]byte(tag))}, Body: failingAt{body, &end}, Size: int64(len(body))})
+	}
+	serve("v1")
 	_, err := n.Handle("/firmware", actors.Resource{Get: func(context.Context, *actors.Request) (*actors.Response, error) {
-		return &actors.Response{Options: codec.Options{codec.ETag([]byte(tag))}, Body: failingAt{body, &end}, Size: int64(len(body))}, nil
+		return served.Load(), nil
 	}})
 	require.NoError(t, err)
 	dir := t.TempDir()
@@ -139,7 +144,8 @@ func TestResume(t *testing.T) {
 	require.Equal(t, 1, get("--block-size", "128").code)
 	require.Equal(t, []string{"firmware.bin", "firmware.bin.7631.part"}, names())
 	end.Store(1 << 20)
-	body, tag = bigBody()[1000:30_000], "v2"
+	body = bigBody()[1000:30_000]
+	serve("v2")
 	r = get("--block-size", "64")
 	require.Equal(t, ran{0, "", "there is something else now: from the beginning again\n"}, r)
 	require.Equal(t, []string{"firmware.bin"}, names())
