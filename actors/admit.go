@@ -29,6 +29,9 @@ func (e *endpoint) enqueue(in *incoming, d *netio.Datagram, route *Route) {
 	if in.stream != nil {
 		in.req.Payload, in.req.Body = nil, in.stream
 	}
+	if route.resource.Observable {
+		e.observable(in)
+	}
 	pl := &route.sites[sh.index]
 	if pl.pending == nil {
 		pl.pending = sh.takeCalls(route)

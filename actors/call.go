@@ -21,7 +21,9 @@ type Call struct {
 	req    requested
 	params *protocol.Params // the node's, if the request has none of its own
 	done   func(*Response, error)
-	data   []byte // the encoded message; stamp completes it
+	// observation that it registers, instead of done
+	observation *Observation
+	data        []byte // the encoded message; stamp completes it
 
 	// The rest belongs to the goroutine of its shard, once it has been posted
 	// there.
@@ -93,7 +95,7 @@ func (n *Node) start(req Request, done func(*Response, error)) *Call { return n.
 // begin starts a call; first, where not nil, is the response that it is to go on
 // with.
 func (n *Node) begin(req Request, first *Response, done func(*Response, error)) *Call {
-	c := &Call{node: n, done: done, params: &n.params, token: req.Token, req: requested{
+	c := &Call{node: n, done: done, observation: req.observation, params: &n.params, token: req.Token, req: requested{
 		URI: req.URI, Timeout: req.Timeout, Method: req.Method, NonConfirmable: req.NonConfirmable,
 		ownToken: req.ZeroToken || req.Token.Len() > 0, quiet: wantsNone(req.Options),
 	}}
@@ -127,6 +129,9 @@ func (n *Node) begin(req Request, first *Response, done func(*Response, error)) 
 	var literal bool
 	if err == nil {
 		dest, literal = u.Addr() // no address where the host has a name
+		if req.dest.IsValid() {
+			dest, literal = req.dest, true
+		}
 		err = c.encode(&req, u, dest)
 	}
 	if err == nil && first != nil {
@@ -437,7 +442,13 @@ func (sh *shard) giveBack(c *Call) {
 // callback tells the caller. A caller's panic is his own: it is logged, and the
 // node goes on.
 func (sh *shard) callback(c *Call, res *Response, err error) {
-	if c.done != nil {
+	switch o := c.observation; {
+	case o != nil && o.sh.Load() == sh:
+		// Now, before a notification that has come right after the answer.
+		sh.protect(c, "the callback of an observation", func() { sh.onObservationAnswered(observationAnswered{o, res, err}) })
+	case o != nil:
+		o.post(observationAnswered{o, res, err})
+	case c.done != nil:
 		sh.protect(c, "the callback of a request", func() { c.done(res, err) })
 	}
 }

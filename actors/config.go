@@ -57,6 +57,8 @@ type Config struct {
 	// goroutine, Inline handlers and the callbacks of Go above all, then happens
 	// on that of the peer's shard, at the same time as on others.
 	Shards int
+	// Observe says how observers are told, and how the node itself observes.
+	Observe ObserveConfig
 	// Limits bound what strangers can make the node remember.
 	Limits Limits
 	// Env is the world of the node; nil = SystemEnv().
@@ -70,7 +72,8 @@ type Config struct {
 }
 
 // Limits bound a node's memory. Zero fields mean the default. With Config.Shards
-// every shard has its part, at least 1, of all but PerPeer, PerSecond and Queue.
+// every shard has its part, at least 1, of all but PerPeer, PerSecond, Queue
+// and ObserversPerPeer.
 type Limits struct {
 	// Peers is the number of peers remembered; 0 = 65,536. Beyond it the one
 	// that was silent longest is forgotten; where all have something under way,
@@ -119,6 +122,11 @@ type Limits struct {
 	// peer gets blocks of the resource's present state, or 4.08 where a method is
 	// not safe.
 	Bodies, BodyBytes int
+	// Observers is the number of observers (RFC 7641) of all resources together;
+	// 0 = 65,536. They are of a quarter of Peers at most, because a peer that
+	// observes is not forgotten. Beyond it, as beyond ObserversPerPeer (0 =
+	// 1,024), a request is answered as if the resource were not Observable.
+	Observers, ObserversPerPeer int
 }
 
 func (l Limits) withDefaults() Limits {
@@ -138,12 +146,14 @@ func (l Limits) withDefaults() Limits {
 	def(&l.SpoolBytes, protocol.DefaultSpoolBytes)
 	def(&l.Bodies, protocol.DefaultShelfMax)
 	def(&l.BodyBytes, protocol.DefaultShelfBytes)
+	def(&l.Observers, 65536)
+	def(&l.ObserversPerPeer, 1024)
 	return l
 }
 
 // share returns the part that one of n shards has.
 func (l Limits) share(n int) Limits {
-	for _, v := range []*int{&l.Peers, &l.Exchanges, &l.ServingBytes, &l.DedupBytes, &l.KeptBytes, &l.Spools, &l.SpoolBytes, &l.Bodies, &l.BodyBytes} {
+	for _, v := range []*int{&l.Peers, &l.Exchanges, &l.ServingBytes, &l.DedupBytes, &l.KeptBytes, &l.Spools, &l.SpoolBytes, &l.Bodies, &l.BodyBytes, &l.Observers} {
 		*v = max(*v/n, 1)
 	}
 	return l
@@ -166,6 +176,9 @@ func (c Config) Validate() error {
 	if err := c.Params.Validate(); err != nil {
 		return fmt.Errorf("actors: Config.Params: %w", err)
 	}
+	if err := c.Observe.validate(&c.Limits); err != nil {
+		return err
+	}
 	if c.SeparateAfter < 0 {
 		return fmt.Errorf("actors: Config.SeparateAfter is %v; it must not be negative", c.SeparateAfter)
 	}
@@ -182,6 +195,7 @@ func (c Config) Validate() error {
 		{"Peers", c.Limits.Peers}, {"Exchanges", c.Limits.Exchanges}, {"PerPeer", c.Limits.PerPeer}, {"ServingBytes", c.Limits.ServingBytes},
 		{"PerSecond", c.Limits.PerSecond}, {"Queue", c.Limits.Queue}, {"DedupBytes", c.Limits.DedupBytes}, {"KeptBytes", c.Limits.KeptBytes},
 		{"Spools", c.Limits.Spools}, {"SpoolBytes", c.Limits.SpoolBytes}, {"Bodies", c.Limits.Bodies}, {"BodyBytes", c.Limits.BodyBytes},
+		{"Observers", c.Limits.Observers}, {"ObserversPerPeer", c.Limits.ObserversPerPeer},
 	} {
 		if f.value < 0 {
 			return fmt.Errorf("actors: Config.Limits.%s is %d; it must not be negative", f.name, f.value)

@@ -62,13 +62,13 @@ func (n *Node) Idle() bool {
 		return true
 	}
 	n.mu.Lock()
-	busy := n.stopped || n.calls != nil
+	busy := n.stopped || n.calls != nil || n.watching != nil
 	n.mu.Unlock()
 	if busy || n.pid == nil || n.transport.Load() == nil {
 		return false
 	}
 	for _, sh := range n.shards {
-		if len(sh.free) < len(sh.slots) || len(sh.out.grams) > 0 || sh.serving > 0 || sh.waiting.Load() > 0 || sh.loop.queued() > 0 {
+		if len(sh.free) < len(sh.slots) || len(sh.out.grams) > 0 || sh.serving > 0 || sh.waiting.Load() > 0 || sh.observed() || sh.loop.queued() > 0 {
 			return false
 		}
 	}

@@ -27,6 +27,10 @@ func (e *endpoint) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *inbatch:
 		e.onBatch(ctx, m)
+	case published, *incoming, refreshAgain, refreshTimeout, tellHeld, forgetObservers:
+		e.sh.observers().receive(m)
+	case observationBegins, observationResolved, observationAnswered, observationDue, observationRenew, observationEnds:
+		e.sh.onObservation(m)
 	case *Call:
 		e.onCall(ctx, m)
 	case resolving:
@@ -270,8 +274,11 @@ func (e *endpoint) dispatch(ctx actor.Context, now netio.Instant, d *netio.Datag
 // onEmpty handles an empty ACK or a RST: it belongs to the exchange that sent
 // the message with that ID, or to nobody.
 func (e *endpoint) onEmpty(p netio.Peer, in *incoming, reset bool) {
-	s := e.slotFor(p, in.msg.MessageID)
+	pe := e.sh.peers.Find(p)
+	s := e.slotFor(pe, in.msg.MessageID)
 	switch {
+	case s == nil && pe != nil && e.sh.obs != nil && e.sh.obs.acknowledged(pe, in.msg.MessageID, reset):
+		e.sh.stats.acknowledgements.Add(1)
 	case s == nil:
 		e.sh.stats.rare().unmatched.Add(1)
 		e.sh.ignored(in, "unmatched")
@@ -285,7 +292,7 @@ func (e *endpoint) onEmpty(p netio.Peer, in *incoming, reset bool) {
 }
 
 // slotFor finds the exchange that sent a message with this ID to this peer.
-func (e *endpoint) slotFor(p netio.Peer, mid uint16) *slot {
+func (e *endpoint) slotFor(pe *peerEntry, mid uint16) *slot {
 	if protocol.Planted == protocol.BugPeer {
 		for _, s := range e.sh.slots {
 			if s.named != nil && uint16(s.mid) == mid {
@@ -293,7 +300,6 @@ func (e *endpoint) slotFor(p netio.Peer, mid uint16) *slot {
 			}
 		}
 	}
-	pe := e.sh.peers.Find(p)
 	if pe == nil {
 		return nil
 	}
@@ -303,8 +309,17 @@ func (e *endpoint) slotFor(p netio.Peer, mid uint16) *slot {
 // onPiggybacked handles a response in an ACK: both message ID and token must
 // match (RFC 7252 §5.3.2).
 func (e *endpoint) onPiggybacked(p netio.Peer, in *incoming) bool {
-	s := e.slotFor(p, in.msg.MessageID)
+	pe := e.sh.peers.Find(p)
+	in.peer = pe
+	s := e.slotFor(pe, in.msg.MessageID)
 	if s == nil || s.call == nil || s.call.token != in.msg.Token && protocol.Planted != protocol.BugToken {
+		if pe != nil && in.optErr == nil {
+			// A notification may have been taken for the answer that comes now.
+			if o := e.sh.notified(pe, in); o != nil {
+				e.sh.onNotification(e.sh.now(), o, in)
+				return false
+			}
+		}
 		e.sh.stats.rare().unmatched.Add(1)
 		e.sh.ignored(in, "unmatched")
 		return false
@@ -321,7 +336,12 @@ func (e *endpoint) onResponse(now netio.Instant, p netio.Peer, in *incoming) boo
 	if pe := sh.peers.Find(p); pe != nil {
 		in.peer = pe
 		in.key = protocol.MakeDedupKey(pe.ID, in.msg.MessageID)
-		if s := sh.byToken[tokenKey{pe.ID, in.msg.Token}]; s != nil {
+		s := sh.byToken[tokenKey{pe.ID, in.msg.Token}]
+		if o := sh.notified(pe, in); o != nil && in.msg.Options.Has(codec.OptionObserve) && (s == nil || o.overtaken(now, in)) {
+			sh.onNotification(now, o, in)
+			return false
+		}
+		if s != nil || sh.notified(pe, in) != nil {
 			lifetime := sh.node.nonLifetime
 			if con {
 				lifetime = sh.node.exchangeLifetime
@@ -329,6 +349,10 @@ func (e *endpoint) onResponse(now netio.Instant, p netio.Peer, in *incoming) boo
 			seen, _ := sh.dedup.Admit(now, in.key, protocol.Kept, lifetime)
 			if seen == protocol.New {
 				sh.keep(pe, now.Add(lifetime))
+				if s == nil {
+					sh.onNotification(now, sh.notified(pe, in), in)
+					return false
+				}
 				if con {
 					sh.ack(now, in)
 				}
@@ -402,63 +426,8 @@ func (e *endpoint) onUndelivered(u *undelivered) {
 		return
 	}
 	if m.Type == codec.NON || m.Type == codec.CON && !errors.Is(u.err, netio.ErrTransient) {
-		if s := e.slotFor(u.peer, m.MessageID); s != nil {
+		if s := e.slotFor(e.sh.peers.Find(u.peer), m.MessageID); s != nil {
 			e.sh.post(s.pid, abort{s.gen, err})
 		}
-	}
-}
-
-// HandleFailure implements actor.SupervisorStrategy for the exchanges: the peer
-// gets 5.00 or the caller an error, and a new exchange takes the place.
-func (e *endpoint) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, child *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
-	sh := e.sh
-	sh.stats.rare().panics.Add(1)
-	sh.node.log.Error("actors: an exchange failed", "exchange", child.Id, "reason", reason)
-	if s := sh.slotOf(child); s != nil {
-		sh.failSlot(s, fmt.Errorf("internal error: %v", reason))
-	}
-	sup.RestartChildren(child)
-}
-
-// failSlot ends whatever a slot is doing.
-func (sh *shard) failSlot(s *slot, err error) {
-	switch {
-	case s.call != nil:
-		sh.finish(s.call, nil, err)
-	case s.in != nil:
-		in := s.in
-		if in.ctx != nil {
-			in.ctx.end(errPeerGone)
-		}
-		if in.stream != nil { // its blocks have exchanges of their own
-			sh.served(s)
-			return
-		}
-		m := codec.Message{Type: codec.NON, Code: codec.InternalServerError, Token: in.msg.Token}
-		if in.msg.Type == codec.CON && !in.acked {
-			m.Type, m.MessageID = codec.ACK, in.msg.MessageID
-		} else {
-			m.MessageID = sh.nonMID(in.peer)
-		}
-		if data, e := sh.send(&m, in.dst, ""); e == nil && m.Type == codec.ACK {
-			sh.dedup.Answer(sh.now(), in.key, data)
-		}
-		sh.served(s)
-	}
-}
-
-// onRestarting: the endpoint itself failed; its exchanges are being stopped.
-func (e *endpoint) onRestarting() {
-	for _, s := range e.sh.slots {
-		if s.call != nil || s.in != nil {
-			e.sh.failSlot(s, fmt.Errorf("internal error: the endpoint restarted"))
-		}
-		// The new exchanges have the old ones' names, and handlers of old
-		// requests will still answer to them.
-		e.sh.firstGen = max(e.sh.firstGen, s.gen+1)
-	}
-	e.sh.slots, e.sh.free = nil, nil
-	for _, r := range e.touched {
-		r.sites[e.sh.index].pending = nil
 	}
 }

@@ -66,6 +66,9 @@ type Observer interface {
 	// Settled is told that no acknowledgement of a message is awaited any more.
 	// answered: because one has come, or a reset or the response in its place.
 	Settled(peer netio.Peer, mid uint16, answered bool)
+	// Renewed is told that the next copy of a CON message that is under way has
+	// a later state, and so another message ID (RFC 7641 §4.5.2).
+	Renewed(peer netio.Peer, old, mid uint16)
 }
 
 // Runner is the part of an Env that lends goroutines. In production these are

@@ -78,7 +78,11 @@ func (x *exchange) onIncoming(in *incoming) {
 	switch {
 	case in.gen != x.slot.gen:
 		if in.reply { // another response has ended the call just before
-			x.sh.stats.rare().unmatched.Add(1)
+			if o := x.sh.notified(in.peer, in); o != nil && in.optErr == nil {
+				x.sh.hearIncoming(o, in) // which was a registration
+			} else {
+				x.sh.stats.rare().unmatched.Add(1)
+			}
 		} else {
 			x.sh.stats.rare().stale.Add(1)
 		}
@@ -129,6 +133,9 @@ func (x *exchange) onAnswer(in *incoming) {
 	in.response(m)
 	if in.asksTag() {
 		in.revalidate(m)
+	}
+	if in.observe {
+		sh.register(in, m)
 	}
 	if in.isBlockwise(m) {
 		x.cutAnswer(in, m)
@@ -290,6 +297,7 @@ func (x *exchange) onRetransmit() {
 			return
 		}
 		x.sh.stats.rare().unacknowledged.Add(1)
+		x.sh.unregister(x.slot.in)
 		x.endSeparate()
 	}
 }
@@ -346,6 +354,7 @@ func (x *exchange) onReset() {
 	}
 	switch {
 	case x.separate:
+		x.sh.unregister(x.slot.in)
 		x.endSeparate()
 	case c == nil:
 	case c.req.Method == codec.Empty:
@@ -398,6 +407,7 @@ func (x *exchange) onGiveUp() {
 		// Its answer still waits for its turn, behind others that the peer does
 		// not acknowledge.
 		x.sh.stats.rare().unacknowledged.Add(1)
+		x.sh.unregister(in)
 		x.sh.leaveQueue(x.peer, turn{slot: x.slot, gen: x.slot.gen})
 		x.endSeparate()
 		return

@@ -126,8 +126,13 @@ type incoming struct {
 	route *Route
 	reply bool // it is a response for a call, not a request
 	group bool // it was sent to a group
-	acked bool // the empty ACK has been sent
-	begun bool // a handler on a goroutine has been called
+	// observe: a good answer begins an observation; changes is how often the
+	// resource had changed before.
+	observe bool
+	changes uint64
+	view    *view // no request of a peer: the handler is asked for observers
+	acked   bool  // the empty ACK has been sent
+	begun   bool  // a handler on a goroutine has been called
 	// answered: the handler is done with it
 	answered bool
 	unasked  bool // no handler was asked; a retransmission may ask again
@@ -166,6 +171,14 @@ func (in *incoming) hold(n int) {
 	in.sh.servingBytes += n - in.held
 	in.held = n
 	in.sh.stats.servingBytes.Store(int64(in.sh.servingBytes))
+}
+
+// asked counts that a handler is called for a request; one that is called for
+// observers answers nobody's request.
+func (in *incoming) asked() {
+	if in.view == nil {
+		in.sh.stats.requests.Add(1)
+	}
 }
 
 // detach gives in a copy of its datagram, so that one slow request does not keep
@@ -275,6 +288,16 @@ type (
 		dst  to
 		peer *peerEntry
 	}
+	// published: something has been published of a resource that is observed.
+	published struct{ watch *watch }
+	// forgetObservers: those of a resource are to be forgotten.
+	forgetObservers struct{ watch *watch }
+	// refreshAgain: the handler is to be asked for observers after all.
+	refreshAgain struct{ view *view }
+	// refreshTimeout: a handler that was asked for observers takes too long.
+	refreshTimeout struct{ in *incoming }
+	// tellHeld: there is a sequence number for what observers are to be told.
+	tellHeld struct{ view *view }
 	// unkeep: the duplicates kept for a peer may have expired.
 	unkeep struct{ peer *peerEntry }
 	// unexpected: the time in which a NON request without response counts as

@@ -17,6 +17,10 @@ type loop struct {
 	// flushes what waits to be sent and arms the timer. What it schedules is
 	// drained too.
 	idle func()
+	// again is set by idle where it has left something to do for later: others
+	// who want to drain come first, such as a reader with what has arrived
+	// meanwhile.
+	again bool
 }
 
 // work is what stands in a run queue: a mailbox, or a function.
@@ -90,7 +94,12 @@ func (l *loop) leave() {
 		l.mu.Lock()
 		if len(l.queue) == 0 {
 			l.draining = false
+			again := l.again
+			l.again = false
 			l.mu.Unlock()
+			if again {
+				l.wake()
+			}
 			return
 		}
 		l.mu.Unlock()

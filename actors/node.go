@@ -37,7 +37,9 @@ type Node struct {
 	mu         sync.Mutex
 	middleware []Middleware
 	seq        uint64
-	calls      *Call // doubly linked
+	calls      *Call        // doubly linked
+	watching   *Observation // doubly linked
+	watched    int          // how many
 	stopped    bool
 	local      []netip.AddrPort
 	counted    netio.Transport // the last one; its drops come on top of
@@ -269,6 +271,7 @@ func (n *Node) removeRoute(route *Route) {
 	n.mu.Lock()
 	n.router.Store(n.router.Load().without(route))
 	n.mu.Unlock()
+	route.removed.Store(true)
 	for _, sh := range n.shards {
 		if sh.resources != nil { // else nothing has been spawned yet
 			sh.post(sh.resources, removed{route})
@@ -399,6 +402,9 @@ func (n *Node) ended() {
 			sh.loop.Schedule(func() { sh.finish(c, nil, ErrStopped) })
 		}
 	}
+	for _, o := range n.openObservations() {
+		o.finish(nil, o.failure(ErrStopped))
+	}
 	for _, s := range done {
 		s.Set()
 	}
@@ -412,6 +418,7 @@ func (n *Node) Stats() Stats {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	s.Observe.Observations = n.watched
 	s.SystemDrops = n.dropped + dropped(n.counted)
 	return s
 }

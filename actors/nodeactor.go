@@ -21,6 +21,7 @@ func (a *nodeActor) Receive(ctx actor.Context) {
 	case *actor.Started:
 		a.onStarted(ctx)
 	case stopNode:
+		a.endObservations()
 		a.tellEndpoints(stopNode{})
 	case stopNow:
 		a.tellEndpoints(stopNow{})

@@ -93,6 +93,9 @@ type Request struct {
 
 	route *Route
 	node  *Node
+	dest  netip.AddrPort // whom to ask, if that is known already
+	// observation: the request registers it, and it is told the answer.
+	observation *Observation
 }
 
 // Path returns the path of a handler's request, with a leading "/"; see

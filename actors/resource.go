@@ -91,7 +91,7 @@ func (r *resource) onCalls(b *callBatch) {
 func (r *resource) serve(in *incoming) {
 	route := r.route
 	if in.gen != in.slot.gen { // its exchange has ended meanwhile
-		in.sh.stats.requests.Add(1)
+		in.asked()
 		in.sh.stats.rare().stale.Add(1)
 		in.free()
 		return
@@ -101,18 +101,18 @@ func (r *resource) serve(in *incoming) {
 		return
 	}
 	if route.resource.Inline {
-		in.sh.stats.requests.Add(1)
+		in.asked()
 		res, err := r.invoke(r.sh.node.inlineCtx, in)
 		r.answer(in, res, err)
 		return
 	}
 	switch route.gate().enter(ticket{r.site, r.self}, or(route.resource.Concurrency, defaultConcurrency), or(route.resource.Backlog, defaultBacklog)) {
 	case gateRun:
-		in.sh.stats.requests.Add(1)
+		in.asked()
 		in.sh.armHandler(in, route.resource.Separate)
 		r.run(in)
 	case gateWait:
-		in.sh.stats.requests.Add(1)
+		in.asked()
 		in.sh.armHandler(in, route.resource.Separate)
 		r.site.backlog = append(r.site.backlog, in)
 	case gateRefuse:
@@ -132,6 +132,10 @@ func or(v, def int) int {
 func (sh *shard) armHandler(in *incoming, separate bool) {
 	if in.stream != nil {
 		return // its blocks have exchanges of their own
+	}
+	if in.view != nil {
+		sh.armRefresh(in)
+		return
 	}
 	in.detach()
 	if in.route != nil && in.route.resource.Stream {
@@ -250,7 +254,9 @@ func (r *resource) answer(in *incoming, res *Response, err error) {
 // shed refuses a call because a bound is reached.
 func (r *resource) shed(in *incoming, why string) {
 	in.unasked = true
-	in.sh.stats.rare().shed.Add(1)
+	if in.view == nil {
+		in.sh.stats.rare().shed.Add(1)
+	}
 	r.answer(in, nil, &CodeError{Code: codec.ServiceUnavailable, Diagnostic: why})
 }
 
@@ -258,13 +264,10 @@ func (r *resource) shed(in *incoming, why string) {
 // more than 5.00: what is wrong inside is logged, not told to strangers.
 func (in *incoming) errorResponse() (codec.Code, codec.Options, []byte) {
 	var ce *CodeError
-	if errors.As(in.err, &ce) && (ce.Code.Class() == 4 || ce.Code.Class() == 5) {
-		return ce.Code, ce.Options, []byte(ce.Diagnostic)
-	}
-	if !errors.Is(in.err, errPanic) {
+	if !errors.As(in.err, &ce) && !errors.Is(in.err, errPanic) {
 		in.sh.node.log.Warn("actors: a handler failed", "method", methodName(in.msg.Code), "path", in.req.Path(), "peer", in.req.Peer, "error", in.err)
 	}
-	return codec.InternalServerError, nil, nil
+	return responseOf(in.err)
 }
 
 // takeCalls returns an empty batch of calls for a route.

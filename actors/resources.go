@@ -57,11 +57,16 @@ func (r *resources) onFirstCalls(ctx actor.Context, b *callBatch) {
 	r.sh.post(site.pid, b)
 }
 
+// removedResponse is what the observers of a resource get that is removed.
+var removedResponse = &Response{Code: codec.NotFound, Payload: []byte("the resource has been removed")}
+
 // refuse answers calls for which there is no resource.
 func (r *resources) refuse(b *callBatch, err error) {
 	for i, in := range b.calls {
 		b.calls[i] = nil
-		in.sh.stats.rare().refused.Add(1)
+		if in.view == nil {
+			in.sh.stats.rare().refused.Add(1)
+		}
 		in.unasked, in.err = true, err
 		in.sh.post(in.slot.pid, in)
 	}
@@ -71,6 +76,7 @@ func (r *resources) refuse(b *callBatch, err error) {
 func (r *resources) onRemoved(ctx actor.Context, route *Route) {
 	site := &route.sites[r.sh.index]
 	site.gone = true
+	r.sh.endAll(route, removedResponse)
 	if site.pid != nil {
 		ctx.Poison(site.pid) // after what it has still to answer
 	}
@@ -112,6 +118,9 @@ func (r *resources) count(route *Route, reason any) {
 	if len(recent) > maxFailures && !route.failed.Swap(true) {
 		r.sh.node.log.Error("actors: a resource failed too often and is stopped; it answers 5.03 from now on",
 			"resource", route.pattern, "failures", len(recent), "within", failureWindow, "reason", reason)
+		if w := route.watched.Load(); w != nil {
+			w.publish(publication{&Response{Code: codec.ServiceUnavailable, Payload: []byte("the resource has failed")}})
+		}
 	}
 }
 

@@ -17,8 +17,22 @@ import (
 type Resource struct {
 	Get, Post, Put, Delete, Fetch, Patch, IPatch Handler
 
-	// Observable marks the resource with the attribute "obs".
+	// Observable lets clients observe the resource (RFC 7641), and marks it with
+	// the attribute "obs": who asks for it by GET or FETCH with the option
+	// Observe is told its new states; see Route.Publish and Route.Changed.
 	Observable bool
+	// Confirmable has every notification acknowledged. Otherwise the first and
+	// then one in ObserveConfig.ConfirmEvery is; the rest is not repeated if it
+	// is lost.
+	Confirmable bool
+	// Queue is how many states are kept for an observer that cannot be told as
+	// fast as they are published, up to 65,536; older ones are dropped and
+	// counted. 0 = only the latest counts.
+	Queue int
+	// Observers is how many observers the resource may have, at all shards
+	// together; 0 = as many as Limits.Observers allows. Beyond it a request is
+	// answered as if the resource were not Observable.
+	Observers int
 	// Separate sends the empty ACK at once and the response separately, for
 	// resources that are always slow.
 	Separate bool
@@ -75,6 +89,8 @@ type Resource struct {
 	OnRestart func(reason any)
 }
 
+const maxQueue = 1 << 16
+
 // handler returns the handler of a method, or nil.
 func (r *Resource) handler(method codec.Code) Handler {
 	switch method {
@@ -119,6 +135,16 @@ func (r *Resource) validate() error {
 	if r.Inline && r.Stream {
 		return fmt.Errorf("it is both Inline and Stream: a handler that waits for blocks must not stall its node")
 	}
+	switch {
+	case r.Observable && r.Get == nil && r.Fetch == nil:
+		return fmt.Errorf("it is Observable and has no handler for GET or FETCH, which would tell its state")
+	case !r.Observable && (r.Confirmable || r.Queue != 0 || r.Observers != 0):
+		return fmt.Errorf("its Confirmable, Queue and Observers are for observers, and it is not Observable")
+	case r.Queue < 0 || r.Queue > maxQueue:
+		return fmt.Errorf("its Queue is %d; it must be 0 to %d", r.Queue, maxQueue)
+	case r.Observers < 0:
+		return fmt.Errorf("its Observers is %d; it must not be negative", r.Observers)
+	}
 	if r.Inline && r.Separate {
 		return fmt.Errorf("it is both Inline and Separate, which exclude each other")
 	}
@@ -136,9 +162,11 @@ type Route struct {
 	handlers atomic.Pointer[[8]Handler]
 	seq      uint64 // order of registration
 
-	sites  []site // by shard
-	gated  atomic.Pointer[gate]
-	failed atomic.Bool
+	sites   []site // by shard
+	gated   atomic.Pointer[gate]
+	watched atomic.Pointer[watch] // nil until somebody observes or publishes
+	removed atomic.Bool
+	failed  atomic.Bool
 }
 
 // gate returns the gate of the route, which is made when it is needed: most

@@ -17,6 +17,11 @@ type settings struct {
 
 	exchangeLifetime, nonLifetime, separateAfter time.Duration
 	public                                       bool
+
+	// How observers are told, but for the bounds of a shard, and how the node
+	// itself observes.
+	observers    protocol.ObserversConfig
+	registration protocol.RegistrationConfig
 }
 
 // settingsKey is what settings follow from.
@@ -26,12 +31,13 @@ type settingsKey struct {
 	separateAfter time.Duration
 	shards        int
 	public        bool
+	observe       ObserveConfig
 }
 
 // settingsOf returns the settings of a configuration, those of the node before
 // if they are the same.
 func (e *Env) settingsOf(c *Config) *settings {
-	key := settingsKey{c.Params, c.Limits, c.SeparateAfter, max(c.Shards, 1), c.Public}
+	key := settingsKey{c.Params, c.Limits, c.SeparateAfter, max(c.Shards, 1), c.Public, c.Observe}
 	if s := e.settings.Load(); s != nil && s.from == key {
 		return s
 	}
@@ -41,6 +47,7 @@ func (e *Env) settingsOf(c *Config) *settings {
 	if s.separateAfter == 0 {
 		s.separateAfter = 100 * time.Millisecond
 	}
+	s.observers, s.registration = c.Observe.table(s.params), c.Observe.Registration
 	e.settings.Store(s)
 	return s
 }

@@ -46,6 +46,9 @@ type shard struct {
 
 	midSecret [2]uint64
 
+	obs          *observing                // nil until somebody observes
+	observations map[tokenKey]*Observation // the node's own
+
 	firstGen     uint32 // of new slots: above all of those before a restart
 	serving      int    // slots that serve a request
 	servingBytes int    // of requests for handlers on goroutines
@@ -94,12 +97,13 @@ type peerState struct {
 
 type peerEntry = protocol.PeerEntry[peerState]
 
-// turn is what waits in a peer's window: a call to launch, or an exchange whose
-// separate response is ready.
+// turn is what waits in a peer's window: a call to launch, an exchange whose
+// separate response is ready, or a notification.
 type turn struct {
-	call *Call
-	slot *slot
-	gen  uint32
+	call     *Call
+	slot     *slot
+	gen      uint32
+	observer protocol.ObserverID
 }
 
 // tokenKey finds the call that a response is for: tokens belong to a pair of
@@ -173,6 +177,9 @@ func (sh *shard) post(pid *actor.PID, msg any) { sh.env.System.Root.Send(pid, ms
 // idle runs when nothing is left to do: it sends what waits and sees to the
 // timer.
 func (sh *shard) idle() {
+	if sh.obs != nil {
+		sh.loop.again = sh.obs.pump()
+	}
 	sh.publish() // before anybody can have the answers
 	if sh.workbench != nil {
 		sh.out.flush()
@@ -181,7 +188,7 @@ func (sh *shard) idle() {
 			sh.loop.forget()
 		}
 	}
-	next, ok := sh.timers.Next()
+	next, ok := sh.nextDue()
 	if !ok || sh.armed != 0 && sh.armed <= next {
 		return
 	}
@@ -206,6 +213,9 @@ func (sh *shard) fire() {
 	sh.armed = 0
 	if sh.workbench == nil {
 		sh.workbench = sh.newWorkbench()
+	}
+	if sh.obs != nil {
+		sh.obs.due(now)
 	}
 	for {
 		t, ok := sh.timers.Pop(now)
@@ -358,51 +368,6 @@ func (sh *shard) onUnkeep(pe *peerEntry) {
 	pe.Value.keepUntil = 0
 	sh.keeping--
 	sh.peers.Unpin(pe)
-}
-
-// unexpect ends an interaction with a peer, and gives its turn to the next.
-func (sh *shard) unexpect(pe *peerEntry) {
-	next, ok := pe.Value.window.Release()
-	sh.proceed(pe, next, ok)
-}
-
-// leaveQueue takes out of the queue what waits for its turn with a peer, and
-// reports whether it was there.
-func (sh *shard) leaveQueue(pe *peerEntry, t turn) bool {
-	if !pe.Value.window.Remove(t) {
-		return false
-	}
-	next, ok := pe.Value.window.Admit()
-	sh.proceed(pe, next, ok)
-	return true
-}
-
-// proceed begins what has got its turn with a peer.
-func (sh *shard) proceed(pe *peerEntry, next turn, ok bool) {
-	w := &pe.Value.window
-	for ok {
-		switch {
-		case next.slot == nil:
-			sh.post(sh.endpoint, launch{next.call})
-		case next.slot.gen == next.gen:
-			// From now on the slot holds the turn: should its exchange end or
-			// fail before it hears of it, the release gives it back.
-			next.slot.outstanding = pe
-			sh.post(next.slot.pid, proceed{next.gen})
-		default: // it ended while it waited: the turn goes on
-			next, ok = w.Release()
-			continue
-		}
-		next, ok = w.Admit()
-	}
-}
-
-// unoutstand ends the place of a separate response in its peer's window.
-func (sh *shard) unoutstand(s *slot) {
-	if pe := s.outstanding; pe != nil {
-		s.outstanding = nil
-		sh.unexpect(pe)
-	}
 }
 
 // checkQuiet tells the node when a stopping shard serves nothing any more. All

@@ -77,6 +77,8 @@ type Stats struct {
 	// made room for others.
 	Peers, Exchanges, PeersPinned int
 	PeersEvicted                  uint64
+	// Observe are the counters of observations, given and made.
+	Observe ObserveStats
 	// Remembered is the memory for duplicates in bytes, of requests and their
 	// answers. Forgotten counts idempotent requests that left it before their
 	// time, NotRemembered what found no room in it.
@@ -91,6 +93,9 @@ type counters struct {
 	peers, pinned, remembered                                         gauge
 	// most nodes of a large network never count these
 	rarely atomic.Pointer[rareCounters]
+	// nil unless the shard is observed, or observes
+	observing    atomic.Pointer[observingCounters]
+	observations atomic.Pointer[observationCounters]
 }
 
 type rareCounters struct {
@@ -127,6 +132,9 @@ func (sh *shard) publish() {
 	c := &sh.stats
 	c.pinned.set(uint64(p.Pinned))
 	c.remembered.set(uint64(d.Memory))
+	if sh.obs != nil {
+		sh.obs.publish(c.observing.Load())
+	}
 	if p.Evicted|d.Evicted|d.Refused == 0 {
 		return
 	}
@@ -149,6 +157,8 @@ func (c *counters) add(s *Stats) {
 	s.Peers += int(c.peers.v.Load())
 	s.PeersPinned += int(c.pinned.v.Load())
 	s.Remembered += int(c.remembered.v.Load())
+	c.observing.Load().add(&s.Observe)
+	c.observations.Load().add(&s.Observe)
 	if r := c.rarely.Load(); r != nil {
 		r.add(s)
 	}

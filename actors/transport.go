@@ -72,6 +72,9 @@ func (t *transportActor) onStarted(ctx actor.Context) {
 		t.close(nil)
 		panic(&socketFailure{fmt.Errorf("starting the socket: %w", err)})
 	}
+	if incarnation > 1 {
+		n.renewObservations()
+	}
 }
 
 func (t *transportActor) onDown(m transportDown) {

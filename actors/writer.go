@@ -41,6 +41,16 @@ func (w *writer) encode(m *codec.Message, dst to) ([]byte, error) {
 	return data, nil
 }
 
+// template queues a message made from a template and returns its bytes, valid
+// until the next call.
+func (w *writer) template(t *codec.Template, typ codec.Type, mid uint16, token codec.Token, dst to) []byte {
+	start := len(w.buf)
+	w.buf = t.Append(w.buf, typ, mid, token)
+	data := w.buf[start:len(w.buf):len(w.buf)]
+	w.queue(data, dst)
+	return data
+}
+
 // copyOut queues a copy of data.
 func (w *writer) copyOut(data []byte, dst to) {
 	start := len(w.buf)

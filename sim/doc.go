@@ -133,23 +133,33 @@
 //	                           ack= random= retransmit= nstart= leisure= probing=
 //	                           maxlatency= processing=; limits peers= exchanges=
 //	                           perpeer= queue= dedup= kept= spools= spoolbytes=
-//	                           bodies= bodybytes=; block=BYTES of a block
+//	                           bodies= bodybytes= observers= perobserver=;
+//	                           block=BYTES of a block; window= interval= (or
+//	                           unpaced) confirm= confirmwithin= for its observers,
+//	                           refresh= spread= for what it observes
 //	peer NAME [listen=ADDR]    a host without a node
 //	resource NODE PATH …       text=S or size=BYTES, code=C, delay=TIME, error, panic,
 //	                           panics=N (the first N times), call=URI (asks another
 //	                           node), methods=get,post, inline, separate, multicast,
 //	                           hidden, concurrency=N, backlog=N, restart (notes it),
 //	                           stream, maxbody=BYTES, etag=S, echo (answers with the
-//	                           payload that it is given)
-//	remove NODE PATH           takes a resource away
+//	                           payload that it is given), observable, confirmable,
+//	                           queue=N, observers=N, etags, maxage=SECONDS,
+//	                           format=NAME, state (a PUT changes it)
 //	get NODE URI …             a request, also put, post, delete, fetch, patch, ipatch:
 //	                           non, payload=S, size=BYTES, token=HEX, notoken,
 //	                           timeout=TIME, opt=NAME:VALUE, block=BYTES of a block,
 //	                           from=BYTE of the response, transmission parameters.
 //	                           URI is coap://HOST/PATH, or NAME/PATH for the address
 //	                           of a node. Requests have the numbers 1, 2, …
+//	observe NODE URI …         as get, or with "fetch" as fetch; has a number as well.
+//	                           into=PATH: its states are those of a resource of NODE
+//	renew n=N                  registers observation N again
+//	publish NODE PATH …        text=S or code=C: a new state, for its observers
+//	changed NODE PATH …        the same, by its handler; format=NAME
+//	remove NODE PATH           takes the resource away
 //	ping NODE NAME
-//	cancel N                   ends request N
+//	cancel N                   ends request or observation N
 //	drop A->B [N…]             a Fault for the N-th datagrams from now on (none = all);
 //	                           from=TIME until=TIME bound when, since the beginning
 //	dup A->B [N…] copies=      the same, with its own arguments

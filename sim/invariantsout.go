@@ -141,6 +141,13 @@ func (s *transmissions) settled(w *World, h *host, to netio.Peer, mid uint16, an
 	s.remove(x)
 }
 
+// renewed notes that a transmission goes on with another message ID.
+func (s *transmissions) renewed(h *host, to netio.Peer, old, mid uint16) {
+	if x := s.find(h, to.Addr, old); x != nil {
+		x.mid = mid
+	}
+}
+
 func (s *transmissions) remove(x *transmission) {
 	key := pairKey{x.to, x.host.id}
 	if first := s.open[key]; first == x {

@@ -55,6 +55,13 @@ func (l *life) Settled(peer netio.Peer, mid uint16, answered bool) {
 	}
 }
 
+// Renewed implements actors.Observer.
+func (l *life) Renewed(peer netio.Peer, old, mid uint16) {
+	if a := &l.host.w.audit; !a.off && !l.over {
+		a.sent.renewed(l.host, peer, old, mid)
+	}
+}
+
 // Crash ends a node as a power failure does: it sends nothing more, and all that
 // it knew is lost but its Store. Its own calls end with actors.ErrStopped, and so
 // do the contexts of its handlers, because what runs in the World for it must come

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"hash/crc32"
@@ -24,6 +25,11 @@ type scripted struct {
 	call   string
 	echo   bool // answers with the payload that it was given
 	etag   string
+	etags  bool
+	state  bool // a PUT changes it
+	maxAge int
+	format codec.Format
+	route  *actors.Route
 }
 
 func (p *performance) resource(a *args) error {
@@ -57,6 +63,17 @@ func (p *performance) resource(a *args) error {
 	}
 	res := actors.Resource{Separate: a.flag("separate"), Inline: a.flag("inline"), Multicast: a.flag("multicast"),
 		Stream: a.flag("stream"), MaxBody: int64(a.number("maxbody")), Hidden: a.flag("hidden"), Concurrency: a.number("concurrency"), Backlog: a.number("backlog")}
+	res.Observable, res.Confirmable = a.flag("observable"), a.flag("confirmable")
+	res.Queue, res.Observers = a.number("queue"), a.number("observers")
+	h.etags, h.maxAge = a.flag("etags"), a.number("maxage")
+	h.state = a.flag("state")
+	if s, ok := a.text("format"); ok {
+		f, err := codec.ParseFormat(s)
+		if err != nil {
+			a.fail("%v", err)
+		}
+		h.format = f
+	}
 	if a.flag("restart") {
 		res.OnRestart = func(reason any) { p.w.Notef(name, "%s starts again after %v", path, reason) }
 	}
@@ -75,25 +92,10 @@ func (p *performance) resource(a *args) error {
 	if err := a.done(); err != nil {
 		return err
 	}
-	route, err := n.Handle(path, res)
-	p.routes[name+path] = route
+	var err error
+	h.route, err = n.Handle(path, res)
+	p.routes[name+path] = h
 	return err
-}
-
-// remove takes a resource away.
-func (p *performance) remove(a *args) error {
-	name, _ := p.nodeOf(a)
-	path := a.word("the path")
-	route := p.routes[name+path]
-	if route == nil {
-		a.fail("there is no resource %s", path)
-	}
-	if err := a.done(); err != nil {
-		return err
-	}
-	route.Remove()
-	delete(p.routes, name+path)
-	return nil
 }
 
 func handlerOf(r *actors.Resource, method codec.Code) *actors.Handler {
@@ -147,14 +149,22 @@ func (h *scripted) serve(ctx context.Context, r *actors.Request) (*actors.Respon
 		return actors.Status(h.code)
 	case h.echo && len(payload) > 0:
 		return actors.Bytes(codec.TextPlain, payload)
+	case r.Method == codec.PUT && h.route != nil && len(r.Payload) > 0 && h.state:
+		h.text = string(r.Payload)
+		return nil, h.route.Changed()
 	case r.Method != codec.GET && r.Method != codec.FETCH:
 		return nil, nil
 	}
-	res, err := actors.Text(h.text)
+	res := h.representation()
 	if h.etag != "" {
 		res.Options = res.Options.Add(codec.ETag([]byte(h.etag)))
 	}
-	return res, err
+	for tag := range r.Options.Values(codec.OptionETag) {
+		if have, ok := res.Options.Get(codec.OptionETag); ok && h.etags && bytes.Equal(tag, have) {
+			res.Code, res.Payload, res.Options = codec.Valid, nil, res.Options.Remove(codec.OptionContentFormat)
+		}
+	}
+	return res, nil
 }
 
 // payload returns the payload of a request, and notes one that has come in blocks.

@@ -21,11 +21,13 @@ import (
 // verbs are the commands of a script.
 var verbs = map[string]func(*performance, *args) error{
 	"seed": (*performance).seed, "link": (*performance).link,
-	"node": (*performance).node, "peer": (*performance).peer, "resource": (*performance).resource, "remove": (*performance).remove,
+	"node": (*performance).node, "peer": (*performance).peer, "resource": (*performance).resource,
 	"drop": fate("drop"), "dup": fate("dup"), "delay": fate("delay"), "corrupt": fate("corrupt"), "unreachable": fate("unreachable"),
 	"kill": (*performance).kill, "raw": (*performance).raw,
 	"get": request(codec.GET), "post": request(codec.POST), "put": request(codec.PUT), "delete": request(codec.DELETE),
 	"fetch": request(codec.FETCH), "patch": request(codec.PATCH), "ipatch": request(codec.IPATCH),
+	"observe": (*performance).observe, "publish": (*performance).publish, "changed": (*performance).changed,
+	"remove": (*performance).remove, "renew": (*performance).renew,
 	"ping": (*performance).ping, "cancel": (*performance).cancel, "stop": (*performance).stop,
 	"crash": (*performance).crash, "restart": (*performance).restart, "drift": (*performance).drift,
 	"interface": (*performance).iface, "segment": (*performance).segment, "set": (*performance).set,
@@ -36,17 +38,18 @@ var verbs = map[string]func(*performance, *args) error{
 
 // performance is a script that is being run.
 type performance struct {
-	w      *World
-	out    strings.Builder
-	nodes  map[string]*actors.Node
-	names  []string                 // of nodes, in order
-	routes map[string]*actors.Route // by node and path
-	peers  map[string]*Peer
-	last   map[string]codec.Message // what each peer has received last
-	calls  []func()                 // cancel them
-	open   int                      // requests that have not ended
-	failed error
-	drowsy bool
+	w            *World
+	out          strings.Builder
+	nodes        map[string]*actors.Node
+	names        []string // of nodes, in order
+	peers        map[string]*Peer
+	last         map[string]codec.Message    // what each peer has received last
+	calls        []func()                    // cancel them
+	routes       map[string]*scripted        // by node and path
+	observations map[int]*actors.Observation // by number
+	open         int                         // requests that have not ended
+	failed       error
+	drowsy       bool
 }
 
 // Run runs the script in a new World. When its commands are done it lets the
@@ -54,7 +57,8 @@ type performance struct {
 // has an exchange left; if not, that is the error, a *ScriptError, as is
 // everything that goes wrong with a command.
 func (s *Script) Run() (*Outcome, error) {
-	p := &performance{drowsy: s.drowsy, nodes: map[string]*actors.Node{}, routes: map[string]*actors.Route{}, peers: map[string]*Peer{}, last: map[string]codec.Message{}}
+	p := &performance{drowsy: s.drowsy, nodes: map[string]*actors.Node{}, peers: map[string]*Peer{}, last: map[string]codec.Message{},
+		routes: map[string]*scripted{}, observations: map[int]*actors.Observation{}}
 	defer func() {
 		if p.w != nil {
 			p.w.Close()
@@ -131,7 +135,8 @@ func (p *performance) node(a *args) error {
 		Peers: a.number("peers"), Exchanges: a.number("exchanges"), PerPeer: a.number("perpeer"), Queue: a.number("queue"),
 		DedupBytes: a.number("dedup"), KeptBytes: a.number("kept"),
 		Spools: a.number("spools"), SpoolBytes: a.number("spoolbytes"), Bodies: a.number("bodies"), BodyBytes: a.number("bodybytes"),
-	}}
+		Observers: a.number("observers"), ObserversPerPeer: a.number("perobserver"),
+	}, Observe: a.observing()}
 	if listen, ok := a.text("listen"); ok {
 		cfg.Listen = strings.Split(listen, "+")
 	}
@@ -284,33 +289,7 @@ func (p *performance) uri(target string) string {
 
 func request(method codec.Code) func(*performance, *args) error {
 	return func(p *performance, a *args) error {
-		name, n := p.nodeOf(a)
-		target := a.word("the URI")
-		r := actors.Request{Method: method, URI: p.uri(target), NonConfirmable: a.flag("non"), ZeroToken: a.flag("notoken"),
-			Timeout: a.duration("timeout"), Params: a.params()}
-		if s, ok := a.text("payload"); ok {
-			r.Payload = []byte(s)
-		}
-		r.Payload = append(r.Payload, a.body()...)
-		r.BlockSize = a.number("block")
-		r.From = int64(a.number("from"))
-		if s, ok := a.text("token"); ok {
-			b, err := hex.DecodeString(s)
-			if err == nil {
-				r.Token, err = codec.MakeToken(b)
-			}
-			if err != nil {
-				a.fail("token: %v", err)
-			}
-		}
-		for s, ok := a.text("opt"); ok; s, ok = a.text("opt") {
-			key, value, _ := strings.Cut(s, ":")
-			o, err := codec.ParseOption(key, value)
-			if err != nil {
-				a.fail("%v", err)
-			}
-			r.Options = r.Options.Add(o)
-		}
+		name, n, target, r := p.request(a, method)
 		if err := a.done(); err != nil {
 			return err
 		}
@@ -332,21 +311,6 @@ func request(method codec.Code) func(*performance, *args) error {
 	}
 }
 
-// body returns a payload of size=BYTES in which every line says where it is.
-func (a *args) body() []byte {
-	size := a.number("size")
-	if size <= 0 || size > 1<<20 {
-		return nil
-	}
-	var b []byte
-	for len(b) < size {
-		b = fmt.Appendf(b, "byte %9d.\n", len(b))
-	}
-	return b[:size]
-}
-
-const maxBlock = 1024
-
 // ending says how a request has ended.
 func ending(res *actors.Response, err error) string {
 	if res == nil {
@@ -357,7 +321,7 @@ func ending(res *actors.Response, err error) string {
 		return fmt.Sprintf("fails: %v", err)
 	}
 	m := codec.Message{Code: res.Code, Options: res.Options, Payload: res.Payload}
-	_, s, _ := strings.Cut(m.String(), "] ")
+	s := withoutHeader(&m)
 	if len(res.Payload) > maxBlock {
 		s += fmt.Sprintf(" (sum %08x)", crc32.ChecksumIEEE(res.Payload))
 	}
@@ -365,6 +329,21 @@ func ending(res *actors.Response, err error) string {
 		s += " (separate)"
 	}
 	return s
+}
+
+// withoutHeader is a message from its code on.
+func withoutHeader(m *codec.Message) string {
+	_, s, _ := strings.Cut(m.String(), "] ")
+	return s
+}
+
+// responseIn returns the error response that an error is about, or nil.
+func responseIn(err error) *actors.Response {
+	var ce *actors.CodeError
+	if errors.As(err, &ce) {
+		return ce.Response
+	}
+	return nil
 }
 
 func (p *performance) ping(a *args) error {
@@ -463,6 +442,10 @@ func (p *performance) stats(a *args) error {
 		{"unsent", s.Unsent}, {"unacknowledged", s.Unacknowledged}, {"abandoned", s.Abandoned},
 		{"send errors", s.SendErrors}, {"send down", s.SendDown}, {"unreachable", s.Unreachable},
 		{"panics", s.Panics}, {"restarts", s.Restarts}, {"stale", s.Stale},
+		{"observers", uint64(s.Observe.Observers)}, {"notifications", s.Observe.Notifications}, {"confirmable", s.Observe.Confirmable},
+		{"conflated", s.Observe.Conflated}, {"dropped states", s.Observe.Dropped}, {"cancelled", s.Observe.Cancelled},
+		{"timed out", s.Observe.TimedOut}, {"refused observers", s.Observe.Refused},
+		{"observations", uint64(s.Observe.Observations)}, {"registrations", s.Observe.Registrations}, {"stale notifications", s.Observe.Stale},
 		{"peers", uint64(s.Peers)}, {"exchanges", uint64(s.Exchanges)},
 	} {
 		if c.value > 0 {

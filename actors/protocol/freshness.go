@@ -41,6 +41,13 @@ func (f *Freshness) Newer(now netio.Instant, v2 uint32) bool {
 	return newer
 }
 
+// Stale reports whether a notification with that sequence number, which arrives
+// now, is not newer than the newest so far, and remembers nothing.
+func (f *Freshness) Stale(now netio.Instant, v2 uint32) bool {
+	after := *f
+	return !after.Newer(now, v2)
+}
+
 // Restart forgets what was seen: the response to a new registration is taken
 // whatever its number, because a server that has restarted begins anew (RFC
 // 7641 §3.4 compares notifications of one registration).

@@ -40,6 +40,8 @@ type ObserversConfig struct {
 	Max int
 	// MaxPerPeer is how many of them one peer may have. Default 1024.
 	MaxPerPeer int
+	// MaxPeers is how many peers may have observers. Default Max.
+	MaxPeers int
 	// Window is how many confirmable notifications may be under way whose
 	// first timeout has not passed: what the network and the node can take at
 	// once. Those that had to be retransmitted do not count, so that dead
@@ -52,7 +54,8 @@ type ObserversConfig struct {
 	NONInterval time.Duration
 	// ConfirmEvery says which notifications of an observer that gets
 	// non-confirmable ones are confirmable all the same: the first, and then
-	// one in so many. Default 16; 1 means all.
+	// one in so many; the second comes earlier for some than for others, so
+	// that not all are to acknowledge at once. Default 16; 1 means all.
 	ConfirmEvery int
 	// ConfirmWithin is the longest time without a confirmation that an observer
 	// is alive: after it a confirmable notification is sent even if nothing has
@@ -75,6 +78,7 @@ func (c ObserversConfig) Validate() error {
 	}{
 		{"Max", c.Max, maxObservers},
 		{"MaxPerPeer", c.MaxPerPeer, maxObservers},
+		{"MaxPeers", c.MaxPeers, maxObservers},
 		{"Window", c.Window, maxObservers},
 		{"ConfirmEvery", c.ConfirmEvery, 255},
 	} {
@@ -100,6 +104,7 @@ func (c ObserversConfig) withDefaults() ObserversConfig {
 	}
 	positive(&c.Max, DefaultObservers, maxObservers)
 	positive(&c.MaxPerPeer, DefaultObserversPerPeer, maxObservers)
+	positive(&c.MaxPeers, c.Max, maxObservers)
 	positive(&c.Window, DefaultObserveWindow, maxObservers)
 	positive(&c.ConfirmEvery, DefaultConfirmEvery, 255)
 	if c.NONInterval == 0 {
@@ -115,6 +120,11 @@ func (c ObserversConfig) withDefaults() ObserversConfig {
 // ObserverID names an observer. An ID is never used again: that of one which
 // is gone names none. 0 names none.
 type ObserverID uint64
+
+// Index returns a number that no other observer has at the same time: it is
+// below the largest number of observers that there has been, so that what the
+// caller knows of each fits in a slice.
+func (id ObserverID) Index() int { return int(uint32(id)) - 1 }
 
 // TopicID names a topic. 0 names none, and so does the ID of one that has been
 // dropped.

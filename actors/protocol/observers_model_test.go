@@ -71,7 +71,11 @@ func (m *observersModel) send(t *rapid.T, n Notice, mid uint16) {
 	}
 	o.sent = n.Version
 	if n.Confirmable {
+		first := o.since < 0
 		o.under, o.mid, o.since = true, mid, 0
+		if first {
+			o.since = n.ID.Index() % DefaultConfirmEvery
+		}
 		return
 	}
 	if last, ok := m.lastNo[o.peer]; ok {
@@ -135,16 +139,17 @@ func (m *observersModel) pick(t *rapid.T) *modelObserver {
 }
 
 func (m *observersModel) ack(t *rapid.T, o *modelObserver) {
-	id, gone, ok := m.s.Ack(m.now, o.peer, o.mid)
+	g, gone, ok := m.s.Ack(m.now, o.peer, o.mid)
 	require.Equal(t, o.under, ok)
 	if !ok {
 		return
 	}
-	require.Equal(t, o.id, id)
 	o.under = false
 	require.Equal(t, o.topic.ended && o.sent == o.topic.version, gone)
 	if gone {
-		delete(m.all, id)
+		require.Equal(t, o.id, g.ID)
+		require.True(t, g.Placed)
+		delete(m.all, g.ID)
 	}
 }
 

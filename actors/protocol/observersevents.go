@@ -8,29 +8,27 @@ import (
 
 // Ack says that a peer has acknowledged the message with that ID. ok is false if
 // it is no confirmable notification that is under way. Otherwise its place in
-// the peer's Window is free, and gone says whether it was the observer's last
-// one.
-func (o *Observers) Ack(now netio.Instant, peer uint64, mid uint16) (id ObserverID, gone, ok bool) {
+// the peer's Window is free; if it was the observer's last one, gone is true and
+// g says, Placed included, what is left of it.
+func (o *Observers) Ack(now netio.Instant, peer uint64, mid uint16) (g Gone, gone, ok bool) {
 	ref := o.named(peer, mid)
 	if ref == 0 || !o.at(ref).tx.Active() {
-		return 0, false, false
+		return Gone{}, false, false
 	}
 	e := o.at(ref)
-	id = o.id(ref, e)
 	if e.tx.Attempts() == 1 {
 		// Of a repeated message nobody knows which copy was acknowledged.
 		o.peers[e.peer-1].measured(now.Sub(e.tx.deadline.Add(-e.tx.timeout)))
 	}
 	if e.flags&flagFinish != 0 && e.flags&flagForce == 0 || o.topics[e.topic-1].final && !o.wants(e) {
-		o.remove(ref, GoneFinished)
-		return id, true, true
+		return o.remove(ref, GoneFinished), true, true
 	}
 	o.endTransmission(e)
 	o.move(ref, e, stateIdle)
 	o.unlink(&o.age, listAge, ref)
 	o.confirmed(now, ref, e)
 	o.wake(ref, e)
-	return id, false, true
+	return Gone{}, false, true
 }
 
 // measured takes in a round-trip time, smoothed as in RFC 6298 §2.

@@ -51,8 +51,10 @@ type Gone struct {
 	Peer  uint64
 	Token codec.Token
 	Value uint64
-	// Placed: it held a place in its peer's Window, which is to be released.
+	// Placed: it held a place in its peer's Window, which is to be released. MID
+	// is the message ID of its last notification.
 	Placed bool
+	MID    uint16
 	Reason GoneReason
 }
 
@@ -133,6 +135,9 @@ func (o *Observers) add(topicRef uint32, peer uint64, token codec.Token) uint32 
 	}
 	pref := o.peerOf(peer)
 	if pref == 0 {
+		if o.watchers >= o.cfg.MaxPeers {
+			return 0
+		}
 		if n := len(o.freePeer); n > 0 {
 			pref = o.freePeer[n-1]
 			o.freePeer = o.freePeer[:n-1]
@@ -201,6 +206,18 @@ func (o *Observers) Find(peer uint64, token codec.Token) (ObserverID, bool) {
 	return o.id(ref, o.at(ref)), true
 }
 
+// TopicOf returns the topic of an observer.
+func (o *Observers) TopicOf(id ObserverID) (t TopicID, ok bool) {
+	_, e := o.find(id)
+	if e == nil {
+		return 0, false
+	}
+	return o.topicID(e.topic), true
+}
+
+// Count returns how many observers there are in all.
+func (o *Observers) Count() int { return o.count }
+
 // Value returns what Put was given for an observer.
 func (o *Observers) Value(id ObserverID) (value uint64, ok bool) {
 	_, e := o.find(id)
@@ -258,7 +275,7 @@ func (o *Observers) quiet(ref uint32, why GoneReason) Gone {
 	e := o.at(ref)
 	g := Gone{
 		ID: o.id(ref, e), Topic: o.topicID(e.topic), Peer: o.peers[e.peer-1].id, Token: o.token(e), Value: e.value,
-		Placed: e.tx.Active() || e.flags&flagGranted != 0, Reason: why,
+		Placed: e.tx.Active() || e.flags&flagGranted != 0, MID: e.mid, Reason: why,
 	}
 	o.endTransmission(e)
 	e.flags &^= flagGranted
@@ -304,6 +321,10 @@ func (o *Observers) remove(ref uint32, why GoneReason) Gone {
 	o.forgetMID(ref, e)
 	o.byToken.remove(o.hashToken(e.peer, e.token, e.tokenLen), ref)
 	o.unlink(&o.age, listAge, ref)
+	if o.age.first == 0 && o.ageAt != 0 {
+		o.timers.Cancel(o.ageAt)
+		o.ageAt = 0
+	}
 	t := &o.topics[e.topic-1]
 	if t.cursor == ref {
 		t.cursor = e.links[listTopic].next // 0: the first again

@@ -20,6 +20,13 @@ func TestObserversPut(t *testing.T) {
 	v, ok := s.Value(id)
 	require.True(t, ok)
 	require.Equal(t, uint64(6), v)
+	topic, ok := s.TopicOf(id)
+	require.True(t, ok)
+	require.Equal(t, a, topic)
+	_, ok = s.TopicOf(id + 1)
+	require.False(t, ok)
+	require.Equal(t, 1, s.Count())
+	require.Zero(t, id.Index())
 	for _, c := range []struct {
 		peer  uint64
 		token int
@@ -334,7 +341,7 @@ func TestObserversSlices(t *testing.T) {
 func TestObserversConfig(t *testing.T) {
 	require.NoError(t, ObserversConfig{}.Validate())
 	for _, bad := range []ObserversConfig{
-		{Max: -1}, {Max: 1 << 20}, {MaxPerPeer: -1}, {Window: -1}, {ConfirmEvery: 256}, {ConfirmWithin: 25 * time.Hour},
+		{Max: -1}, {Max: 1 << 20}, {MaxPerPeer: -1}, {MaxPeers: -1}, {Window: -1}, {ConfirmEvery: 256}, {ConfirmWithin: 25 * time.Hour},
 		{ConfirmWithin: -1}, {NONInterval: 48 * time.Hour}, {Params: Params{NStart: -1}},
 	} {
 		require.Error(t, bad.Validate())
@@ -348,4 +355,21 @@ func TestObserversConfig(t *testing.T) {
 	for r := range GoneReason(7) {
 		require.NotEmpty(t, r.String())
 	}
+}
+
+// TestObserversOfFewPeers: peers that observe are bounded by themselves.
+func TestObserversOfFewPeers(t *testing.T) {
+	s := newSender(ObserversConfig{MaxPeers: 2})
+	a := s.AddTopic(0)
+	for _, c := range []struct {
+		peer uint64
+		want PutResult
+	}{{1, ObserverAdded}, {2, ObserverAdded}, {3, ObserverRefused}, {2, ObserverAdded}} {
+		_, r, _ := s.Put(t0, a, c.peer, tok(s.Count()), 0, false)
+		require.Equal(t, c.want, r)
+	}
+	_, ok := s.RemovePeer(1)
+	require.True(t, ok)
+	_, r, _ := s.Put(t0, a, 3, tok(1), 0, false)
+	require.Equal(t, ObserverAdded, r)
 }

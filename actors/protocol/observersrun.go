@@ -370,7 +370,14 @@ func (o *Observers) Sent(now netio.Instant, id ObserverID, mid uint16, r float64
 		o.inFlight++
 		o.fast++
 		e.flags |= flagFast
-		e.since = 1
+		if e.since == 0 {
+			// From the first on each has its own turn, so that not all are to
+			// acknowledge at once.
+			e.since = uint8((ref - 1) % uint32(o.cfg.ConfirmEvery))
+		} else {
+			e.since = 0
+		}
+		e.since++
 	default:
 		o.stats.Sent++
 		e.since++

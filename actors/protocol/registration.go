@@ -172,6 +172,19 @@ func (g *Registration) Heard(now netio.Instant, code codec.Code, seq uint32, obs
 	return HeardNews, g.deadline
 }
 
+// Stale reports whether a notification is older than what was heard, or the
+// same: it is not to be told, whatever the registration is doing.
+func (g *Registration) Stale(now netio.Instant, seq uint32) bool { return g.fresh.Stale(now, seq) }
+
+// Overtaken reports whether a message that may be the answer to the registration
+// under way, or a notification of the one before, is the latter: it is older
+// than what was heard. A server that has started again, and answers with a lower
+// number in a message of its own, is taken for that, too, for at most 128 s (RFC
+// 7641 §3.4).
+func (g *Registration) Overtaken(now netio.Instant, seq uint32) bool {
+	return g.fresh.v1 != seq&maxSequence && g.fresh.Stale(now, seq)
+}
+
 // Due reports whether to register now: the last notification has not been fresh
 // for a while, or a pause is over. Then the caller sends the request.
 func (g *Registration) Due(now netio.Instant) (register bool, deadline netio.Instant) {

@@ -161,3 +161,25 @@ func TestRegistrationModel(t *testing.T) {
 		})
 	})
 }
+
+// TestRegistrationTellsOldNewsFromAnswers: a notification that was on its way
+// for long is not the answer to a registration, whatever that is doing.
+func TestRegistrationTellsOldNewsFromAnswers(t *testing.T) {
+	g := NewRegistration(RegistrationConfig{})
+	require.False(t, g.Stale(t0, 7), "nothing has been heard")
+	require.False(t, g.Overtaken(t0, 7))
+	g.Heard(t0, codec.Content, 10, true, time.Second, 0)
+	at := t0.Add(time.Minute)
+	register, _ := g.Due(at)
+	require.True(t, register)
+	for _, c := range []struct {
+		seq              uint32
+		stale, overtaken bool
+	}{{9, true, true}, {10, true, false}, {11, false, false}} {
+		require.Equal(t, c.stale, g.Stale(at, c.seq), "%d", c.seq)
+		require.Equal(t, c.overtaken, g.Overtaken(at, c.seq), "%d", c.seq)
+	}
+	require.False(t, g.Overtaken(t0.Add(129*time.Second), 9), "by now it counts as newer")
+	h, _ := g.Heard(at, codec.Content, 3, true, time.Second, 0)
+	require.Equal(t, HeardNews, h, "the answer of a server that has started again")
+}

@@ -49,18 +49,18 @@ func large() []place {
 	update.restores = true
 	c := &collection{}
 	return []place{
-		{"/big", actors.Resource{
+		{path: "/big", resource: actors.Resource{
 			Inline: true, Attributes: attrs("ct", "42", "sz", strconv.Itoa(bigSize)),
 			Get: only(codec.OctetStream, func(context.Context, *actors.Request) (*actors.Response, error) { return big, nil }),
 		}},
-		{"/large", actors.Resource{
+		{path: "/large", resource: actors.Resource{
 			Inline: true, Attributes: attrs("ct", "0", "sz", strconv.Itoa(largeSize)), Tagged: true,
 			Get: textOnly(string(text)),
 		}},
 		document("/large-update", update),
-		{"/large-create", actors.Resource{Post: c.create}},
-		{"/large-create/{id}", actors.Resource{Conditional: true, Get: c.doc((*doc).get), Put: c.doc((*doc).put), Delete: c.remove}},
-		{"/large-post", actors.Resource{Post: echoPayload}},
+		{path: "/large-create", resource: actors.Resource{Post: c.create}},
+		{path: "/large-create/{id}", resource: actors.Resource{Conditional: true, Get: c.doc((*doc).get), Put: c.doc((*doc).put), Delete: c.remove}},
+		{path: "/large-post", resource: actors.Resource{Post: echoPayload}},
 	}
 }
 

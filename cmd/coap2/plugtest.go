@@ -25,29 +25,29 @@ func (d *demoResources) plugtest() []place {
 	byQuery := newDocument("") // what a POST to /location-query makes
 	separate := slowly(d, 2*time.Second, "this took its time")
 	return []place{
-		{"/test", actors.Resource{
+		{path: "/test", resource: actors.Resource{
 			Attributes: attrs("title", "test resource"),
 			Get:        test.get, Put: test.put, Delete: test.remove,
 			Post: created.create(codec.LocationPath("location1"), codec.LocationPath("location2"), codec.LocationPath("location3")),
 		}},
-		{"/location1/location2/location3", actors.Resource{
+		{path: "/location1/location2/location3", resource: actors.Resource{
 			Hidden: true,
 			Get:    created.get, Put: created.put, Delete: created.remove,
 		}},
-		{"/location-query", actors.Resource{
+		{path: "/location-query", resource: actors.Resource{
 			Get:  byQuery.get,
 			Post: byQuery.create(codec.LocationPath("location-query"), codec.LocationQuery("first=1"), codec.LocationQuery("second=2")),
 		}},
-		{"/separate", actors.Resource{
+		{path: "/separate", resource: actors.Resource{
 			Separate: true,
 			Get:      separate,
 		}},
-		{"/query", actors.Resource{Get: only(codec.TextPlain, getQuery)}},
-		{"/seg1/seg2/seg3", actors.Resource{
+		{path: "/query", resource: actors.Resource{Get: only(codec.TextPlain, getQuery)}},
+		{path: "/seg1/seg2/seg3", resource: actors.Resource{
 			Attributes: attrs("rt", "", "sz", strconv.Itoa(len(seg3Text))),
 			Get:        textOnly(seg3Text),
 		}},
-		{"/multi-format", actors.Resource{
+		{path: "/multi-format", resource: actors.Resource{
 			Attributes: attrs("ct", "0 41"),
 			Get:        getMultiFormat,
 		}},
@@ -56,7 +56,7 @@ func (d *demoResources) plugtest() []place {
 		link("/link1", "Type1 Type2", "If1"),
 		link("/link2", "Type2 Type3", "If2"),
 		link("/link3", "Type1 Type3", "foo"),
-		{"/path", actors.Resource{
+		{path: "/path", resource: actors.Resource{
 			Attributes: attrs("ct", "40"),
 			Get:        only(codec.LinkFormat, getPath),
 		}},
@@ -66,12 +66,12 @@ func (d *demoResources) plugtest() []place {
 
 // document is the place of a document that can be read, written and deleted.
 func document(path string, doc *doc) place {
-	return place{path, actors.Resource{Conditional: true, Get: doc.get, Put: doc.put, Delete: doc.remove}}
+	return place{path: path, resource: actors.Resource{Conditional: true, Get: doc.get, Put: doc.put, Delete: doc.remove}}
 }
 
 // link is a resource that is there to be found.
 func link(path, rt, iface string) place {
-	return place{path, actors.Resource{
+	return place{path: path, resource: actors.Resource{
 		Attributes: attrs("rt", rt, "if", iface, "sz", strconv.Itoa(len(path))),
 		Get:        textOnly(path),
 	}}
@@ -79,7 +79,7 @@ func link(path, rt, iface string) place {
 
 // sub is a resource that only /path lists.
 func sub(path string) place {
-	return place{path, actors.Resource{Hidden: true, Get: textOnly(path)}}
+	return place{path: path, resource: actors.Resource{Hidden: true, Get: textOnly(path)}}
 }
 
 func getPath(context.Context, *actors.Request) (*actors.Response, error) {

@@ -27,7 +27,7 @@ type exchangeReport struct {
 	PayloadBase64 []byte  `json:"payload_base64,omitempty"`
 	Peer          string  `json:"peer,omitempty"`
 	Separate      *bool   `json:"separate,omitempty"`
-	DurationMS    float64 `json:"duration_ms"`
+	DurationMS    float64 `json:"duration_ms,omitzero"`
 	Timeout       bool    `json:"timeout,omitempty"`
 	Error         string  `json:"error,omitempty"`
 }

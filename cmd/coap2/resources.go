@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/coap2/coap2/actors"
@@ -16,9 +15,11 @@ import (
 // demoResources are the resources that serve and demo offer.
 type demoResources struct {
 	// slow is how long /root/child/private and /separate take; 0 = 3 s and 2 s.
-	slow time.Duration
-	// tick is the counter of /tick.
-	tick atomic.Int64
+	slow         time.Duration
+	tick         *ticker
+	random       *actors.Route
+	observations []*observation
+	seconds      int // that have passed
 }
 
 func (d *demoResources) wait(ctx context.Context, usual time.Duration) error {
@@ -32,6 +33,8 @@ func (d *demoResources) wait(ctx context.Context, usual time.Duration) error {
 type place struct {
 	path     string
 	resource actors.Resource
+	// keep, where set, is given the route: for what is published.
+	keep func(*actors.Route)
 }
 
 // register adds the resources to a node, in the order in which
@@ -39,41 +42,51 @@ type place struct {
 func (d *demoResources) register(n *actors.Node) error {
 	private := slowly(d, 3*time.Second, "this is private, and was not easy to find")
 	config := newSettings()
+	d.tick = newTicker()
+	ticks := func(r *actors.Route) { d.tick.routes = append(d.tick.routes, r) }
 	places := append([]place{
-		{"/hello", actors.Resource{
+		{path: "/hello", resource: actors.Resource{
 			Inline: true, Attributes: attrs("ct", "0"),
 			Get: textOnly("hello world"),
 		}},
-		{"/tick", actors.Resource{
-			Observable: true, Attributes: attrs("ct", "0"),
-			Get: d.getTick, Put: d.putTick,
+		{path: "/tick", keep: ticks, resource: actors.Resource{
+			Observable: true, Inline: true, Attributes: attrs("ct", "0"),
+			Get: d.tick.get, Put: d.tick.put,
 		}},
-		{"/random", actors.Resource{
-			Attributes: attrs("ct", "0"),
+		{path: "/tick-con", keep: ticks, resource: actors.Resource{
+			Observable: true, Confirmable: true, Inline: true, Attributes: attrs("ct", "0"),
+			Get: d.tick.get, Put: d.tick.put,
+		}},
+		{path: "/random", keep: func(r *actors.Route) { d.random = r }, resource: actors.Resource{
+			Observable: true, Attributes: attrs("ct", "0"),
 			Get: only(codec.TextPlain, func(context.Context, *actors.Request) (*actors.Response, error) {
 				return actors.Text(strconv.Itoa(rand.IntN(256)))
 			}),
 		}},
-		{"/root", actors.Resource{
+		{path: "/root", resource: actors.Resource{
 			Attributes: attrs("rt", "soil", "ct", "50"),
 			Get:        only(codec.JSON, getSoil), Fetch: only(codec.JSON, getSoil),
 		}},
-		{"/root/child", actors.Resource{
+		{path: "/root/child", resource: actors.Resource{
 			Attributes: attrs("rt", "temperature"),
 			Post:       postTemperature,
 		}},
-		{"/root/child/private", actors.Resource{
+		{path: "/root/child/private", resource: actors.Resource{
 			Separate: true, Hidden: true,
 			Get: private, Post: private,
 		}},
-		{"/config", actors.Resource{
+		{path: "/config", resource: actors.Resource{
 			Attributes: attrs("ct", "50"),
 			Get:        config.get, Patch: config.patch, IPatch: config.patch,
 		}},
-	}, append(d.plugtest(), large()...)...)
+	}, append(append(d.plugtest(), large()...), d.observable()...)...)
 	for _, p := range places {
-		if _, err := n.Handle(p.path, p.resource); err != nil {
+		route, err := n.Handle(p.path, p.resource)
+		if err != nil {
 			return err
+		}
+		if p.keep != nil {
+			p.keep(route)
 		}
 	}
 	return nil
@@ -120,25 +133,6 @@ func slowly(d *demoResources, usual time.Duration, s string) actors.Handler {
 		}
 		return actors.Text(s)
 	})
-}
-
-func (d *demoResources) getTick(_ context.Context, r *actors.Request) (*actors.Response, error) {
-	if err := offer(r, codec.TextPlain); err != nil {
-		return nil, err
-	}
-	return actors.Text(strconv.FormatInt(d.tick.Load(), 10))
-}
-
-func (d *demoResources) putTick(_ context.Context, r *actors.Request) (*actors.Response, error) {
-	if f, ok := r.Options.ContentFormat(); ok && f != codec.TextPlain {
-		return nil, actors.Errorf(codec.UnsupportedContentFormat, "send the number as %v", codec.TextPlain)
-	}
-	v, err := strconv.ParseInt(strings.TrimSpace(string(r.Payload)), 10, 64)
-	if err != nil {
-		return nil, actors.Errorf(codec.BadRequest, "the payload must be a whole number, such as 42")
-	}
-	d.tick.Store(v)
-	return nil, nil
 }
 
 // soil is what /root measures.

@@ -46,7 +46,8 @@ func TestDemoResources(t *testing.T) {
 		{codec.GET, "/tick", "", nil, codec.Content, text, "0"},
 		{codec.PUT, "/tick", " -5\n", nil, codec.Changed, text, ""},
 		{codec.GET, "/tick", "", nil, codec.Content, text, "-5"},
-		{codec.PUT, "/tick", "five", nil, codec.BadRequest, text, "the payload must be a whole number, such as 42"},
+		{codec.PUT, "/tick", "five", nil, codec.Changed, text, ""},
+		{codec.GET, "/tick", "", nil, codec.Content, text, "five"},
 
 		{codec.GET, "/root", "", nil, codec.Content, codec.JSON, `{"N":18,"P":50,"K":32}`},
 		{codec.GET, `/root?{"soil":"N,P,K"}`, "", nil, codec.Content, codec.JSON, `{"N":18,"P":50,"K":32}`},
@@ -185,9 +186,10 @@ func TestLinks(t *testing.T) {
 		return ts
 	}
 	require.Equal(t, []string{
-		"/hello", "/tick", "/random", "/root", "/root/child", "/config", "/test", "/location-query", "/separate", "/query", "/seg1/seg2/seg3",
+		"/hello", "/tick", "/tick-con", "/random", "/root", "/root/child", "/config", "/test", "/location-query", "/separate", "/query", "/seg1/seg2/seg3",
 		"/multi-format", "/validate", "/create1", "/link1", "/link2", "/link3", "/path",
 		"/big", "/large", "/large-update", "/large-create", "/large-post",
+		"/obs", "/obs-non", "/obs-large", "/obs-large-non", "/obs-pumping", "/obs-pumping-non", "/obs-reset",
 	}, targets(""))
 	require.Equal(t, []string{"/link1", "/link3"}, targets("?rt=Type1"))
 	require.Equal(t, []string{"/root", "/root/child", "/seg1/seg2/seg3", "/link1", "/link2", "/link3"}, targets("?rt=*"))

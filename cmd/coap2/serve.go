@@ -37,7 +37,13 @@ plugtests ask for: /test, /separate, /query, /seg1/seg2/seg3, /location-query,
 /multi-format, /validate, /create1, /link1, /link2, /link3, /path, and with
 payloads that travel in blocks /large, /large-update, /large-create,
 /large-post; /big has 1 MiB.
-GET /.well-known/core lists them.`,
+GET /.well-known/core lists them.
+
+To be observed: /tick counts seconds from what is put there (a text stays as it
+is), and every PUT notifies; /tick-con is the same with confirmable
+notifications; /random changes every five seconds, and so do /obs, /obs-non,
+/obs-large, /obs-large-non, /obs-pumping and /obs-pumping-non of the plugtests.
+POST /obs-reset has the server forget the observers of those.`,
 		Example: `  coap2 serve
   coap2 serve --listen 127.0.0.1:0 --listen '[::1]:0' -v
   coap2 serve --shards 4                 # four sockets an address, each with a goroutine
@@ -71,20 +77,19 @@ func (a *app) serve(ctx context.Context, f *serveFlags) error {
 		}
 		defer end()
 	}
+	d := &demoResources{}
+	cfg.Setup = d.register
 	node, err := actors.Start(cfg)
 	if err != nil {
 		return cli.Exit(exitFailure, err)
 	}
-	d := &demoResources{}
-	if err = d.register(node); err == nil {
-		for _, at := range node.Addrs() {
-			if _, err = fmt.Fprintf(a.Out, "ready coap://%s\n", at); err != nil {
-				break
-			}
+	for _, at := range node.Addrs() {
+		if _, err = fmt.Fprintf(a.Out, "ready coap://%s\n", at); err != nil {
+			break
 		}
 	}
 	for err == nil && pause(ctx, time.Second) {
-		d.tick.Add(1)
+		d.pass()
 	}
 	end, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()

@@ -176,7 +176,7 @@ func TestHelp(t *testing.T) {
 	r := run("")
 	require.Equal(t, 0, r.code)
 	require.Contains(t, r.out, "Available Commands:")
-	for _, name := range []string{"get", "put", "post", "delete", "fetch", "patch", "ipatch", "ping", "serve", "demo", "bench", "rule", "completion"} {
+	for _, name := range []string{"get", "put", "post", "delete", "fetch", "patch", "ipatch", "ping", "observe", "conform", "serve", "demo", "bench", "rule", "completion"} {
 		require.Contains(t, r.out, "\n  "+name+" ")
 		h := run("", name, "--help")
 		require.Equal(t, 0, h.code)
@@ -191,7 +191,7 @@ func TestHelp(t *testing.T) {
 // TestExamples runs the examples of the client commands' help.
 func TestExamples(t *testing.T) {
 	for _, cmd := range newApp(nil, nil, nil).rootCommand().Commands() {
-		if slices.Contains([]string{"serve", "demo", "completion", "bench"}, cmd.Name()) {
+		if slices.Contains([]string{"serve", "demo", "completion", "bench", "observe", "conform"}, cmd.Name()) {
 			continue // they have tests of their own
 		}
 		for line := range strings.Lines(cmd.Example) {
