@@ -121,16 +121,16 @@ func TestSubscribeEnds(t *testing.T) {
 
 func TestSubscribeFromAnInlineHandler(t *testing.T) {
 	srv := startNode(t, Config{})
-	var got error
+	got := make(chan error, 10)
 	handle(t, srv, "/x", Resource{Inline: true, Get: func(ctx context.Context, r *Request) (*Response, error) {
 		for _, err := range r.Node().Subscribe(ctx, "coap://127.0.0.1/x", "") {
-			got = err
+			got <- err
 		}
 		return nil, nil
 	}})
 	_, err := startNode(t, Config{}).Get(t.Context(), srv.URI("/x"))
 	require.NoError(t, err)
-	require.ErrorIs(t, got, ErrInline)
+	require.ErrorIs(t, <-got, ErrInline)
 }
 
 // TestSubscribeSlowly: a loop that is slower than the states come loses the
