@@ -435,6 +435,7 @@ func (e *endpoint) readLater(ctx ctxActor, in *incoming) bool {
 	}
 	e.admit(s, in)
 	in.hold(len(in.data))
+	in.req.Peer, in.req.Options = in.peer.Peer, in.msg.Options // for what is logged
 	sh.stats.rare().blocks.Add(1)
 	sh.armHandler(in, false)
 	sh.readBody(in, in.kept)

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -111,11 +112,11 @@ func TestPublicNode(t *testing.T) {
 // most, in block-wise transfers too.
 func TestEchoOfTheClient(t *testing.T) {
 	srv, cli := pair(t)
-	asked := 0
+	var asked atomic.Int32
 	guarded := func(next Handler) Handler {
 		return func(ctx context.Context, r *Request) (*Response, error) {
 			if v, _ := r.Options.Get(codec.OptionEcho); string(v) != "fresh" {
-				asked++
+				asked.Add(1)
 				value := "stale"
 				if r.Path() == "/x" {
 					value = "fresh"
@@ -136,10 +137,10 @@ func TestEchoOfTheClient(t *testing.T) {
 	res, err = cli.Post(t.Context(), srv.URI("/x"), codec.OctetStream, pattern(3000))
 	require.NoError(t, err)
 	require.Equal(t, pattern(3000), res.Payload)
-	asked = 0
+	asked.Store(0)
 	_, err = cli.Get(t.Context(), srv.URI("/never"))
 	requireCode(t, err, codec.Unauthorized)
-	require.Equal(t, 1+maxEchoes, asked)
+	require.EqualValues(t, 1+maxEchoes, asked.Load())
 }
 
 // TestTooManyRequests: a peer that asks too often is told when to come again.
