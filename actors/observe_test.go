@@ -171,8 +171,7 @@ func publishFromEverywhere(t *testing.T, shards, queue int) {
 	srv := startSharded(t, shards, Config{Observe: unpaced})
 	var mu sync.Mutex
 	state := 0
-	var route *Route
-	route = handle(t, srv, "/x", Resource{Observable: true, Confirmable: queue > 0, Queue: queue, Get: func(context.Context, *Request) (*Response, error) {
+	route := handle(t, srv, "/x", Resource{Observable: true, Confirmable: queue > 0, Queue: queue, Get: func(context.Context, *Request) (*Response, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		return Text(strconv.Itoa(state))

@@ -177,9 +177,14 @@ func TestNetStopWhileTheSendBufferIsFull(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, one.Stop(ctx), context.Canceled)
+	answered := 0
 	for range 300 {
-		require.Error(t, <-results)
+		if <-results == nil {
+			answered++
+		}
 	}
+	// The first few had room on the link, 3,000 bytes at once.
+	require.LessOrEqual(t, answered, 6)
 }
 
 // Where it is the queue of the link that is full, the system drops what is sent,

@@ -49,7 +49,9 @@ func (p *performance) observe(a *args) error {
 			p.w.Notef(name, "#%d is told %s", id, told(note))
 			if relays {
 				relay.text = string(note.Payload)
-				err = relay.route.Changed()
+				if err := relay.route.Changed(); err != nil {
+					p.failed = err
+				}
 			}
 			return
 		case note != nil:
