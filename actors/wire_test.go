@@ -171,12 +171,23 @@ func (w *wires) deliver(from *wire, d *netio.Datagram) {
 	w.stray(from, d)
 }
 
-// until carries until ok, which something on another goroutine makes true.
+// until carries until ok, which something on another goroutine makes true. Where
+// nothing moves for long the nodes' time goes on, as it does in life: what was
+// lost is sent again. That is rare enough to be told.
 func (w *wires) until(ok func() bool) {
 	for w.carry(); !ok(); w.carry() {
-		<-w.moved
+		select {
+		case <-w.moved:
+		case <-time.After(stall):
+			for _, n := range w.nodes {
+				w.t.Logf("nothing has moved for %v: %+v", stall, n.Stats())
+			}
+			w.clock.advance(time.Second)
+		}
 	}
 }
+
+const stall = 20 * time.Second
 
 // pass lets time pass, in steps in which timers can do their work.
 func (w *wires) pass(d, step time.Duration) {
