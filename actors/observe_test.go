@@ -239,14 +239,14 @@ func startSharded(t testing.TB, shards int, cfg Config) *Node {
 func TestStateThatChangesWhileItIsAsked(t *testing.T) {
 	srv, cli := startNode(t, Config{}), startNode(t, Config{})
 	var state atomic.Int64
-	var route *Route
-	route = handle(t, srv, "/x", Resource{Observable: true, Get: func(context.Context, *Request) (*Response, error) {
+	var route atomic.Pointer[Route]
+	route.Store(handle(t, srv, "/x", Resource{Observable: true, Get: func(context.Context, *Request) (*Response, error) {
 		res, err := Text(strconv.FormatInt(state.Load(), 10))
 		if state.CompareAndSwap(0, 1) {
-			require.NoError(t, route.Publish("1"))
+			require.NoError(t, route.Load().Publish("1"))
 		}
 		return res, err
-	}})
+	}}))
 	got := ""
 	for n, err := range cli.Subscribe(t.Context(), srv.URI("/x"), "") {
 		require.NoError(t, err)
