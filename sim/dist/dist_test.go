@@ -94,6 +94,12 @@ func TestSamples(t *testing.T) {
 	require.Equal(t, 10*ms, three.Quantile(-1))
 	require.Equal(t, 30*ms, three.Quantile(2))
 	require.Equal(t, 10*ms, three.Quantile(math.NaN()))
+
+	for _, p := range []float64{0, 0.5, 1} {
+		require.Equal(t, 20*ms, dist.LogNormal{Median: 20 * ms}.Quantile(p))
+		require.Equal(t, 20*ms, dist.Normal{Mean: 20 * ms}.Quantile(p))
+		require.Zero(t, dist.LogNormal{Sigma: 1}.Quantile(p))
+	}
 }
 
 // TestMoments: mean and standard deviation are what the parameters say.

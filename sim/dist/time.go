@@ -103,6 +103,9 @@ type LogNormal struct {
 
 // Quantile implements Time.
 func (l LogNormal) Quantile(p float64) time.Duration {
+	if l.Sigma <= 0 { // also at the ends, where 0·∞ is no number
+		return within(l.Median)
+	}
 	return fromFloat(float64(l.Median) * exp(float64(l.Sigma*normalQuantile(unit(p)))))
 }
 
