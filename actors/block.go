@@ -118,7 +118,7 @@ func keep(m *codec.Message, res *Response) *kept {
 			k.size = protocol.UnknownSize
 		}
 	}
-	k.opts = m.Options.Clone().Remove(codec.OptionBlock1).Remove(codec.OptionBlock2).Remove(codec.OptionSize2)
+	k.opts = m.Options.Clone().Remove(codec.OptionBlock1).Remove(codec.OptionBlock2).Remove(codec.OptionSize2).Remove(codec.OptionObserve)
 	k.opts = k.opts.Add(codec.Option{Number: codec.OptionBlock2})
 	k.at = slices.IndexFunc(k.opts, func(o codec.Option) bool { return o.Number == codec.OptionBlock2 })
 	return k

@@ -29,7 +29,7 @@ func (e *endpoint) Receive(ctx actor.Context) {
 		e.onBatch(ctx, m)
 	case published, *incoming, refreshAgain, refreshTimeout, tellHeld, forgetObservers:
 		e.sh.observers().receive(m)
-	case observationBegins, observationResolved, observationAnswered, observationDue, observationRenew, observationEnds:
+	case observationBegins, observationResolved, observationAnswered, observationRest, observationDue, observationRenew, observationEnds:
 		e.sh.onObservation(m)
 	case *Call:
 		e.onCall(ctx, m)

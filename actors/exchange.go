@@ -131,17 +131,21 @@ func (x *exchange) onAnswer(in *incoming) {
 	in.answered = true
 	m := &x.msg
 	in.response(m)
+	var whole codec.Message
+	if in.observe {
+		whole = *m
+	}
 	if in.asksTag() {
 		in.revalidate(m)
-	}
-	if in.observe {
-		sh.register(in, m)
 	}
 	if in.isBlockwise(m) {
 		x.cutAnswer(in, m)
 	}
 	if in.peer.Value.guard != nil {
 		sh.restrain(in, m)
+	}
+	if in.observe {
+		sh.register(in, &whole, m)
 	}
 	switch {
 	case in.unwanted(m.Code):
@@ -477,7 +481,7 @@ func (x *exchange) onReply(in *incoming) {
 	if x.echo(c, &in.msg) {
 		return
 	}
-	if c.transfer == nil {
+	if c.transfer == nil && c.observation == nil { // which fetches the rest itself
 		c.transfer = c.lateTransfer(&in.msg)
 	}
 	if c.transfer != nil {

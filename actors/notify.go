@@ -65,6 +65,9 @@ func (o *observing) notify(now netio.Instant, n *protocol.Notice) {
 	default:
 		mid = sh.nonMID(p.peer)
 	}
+	if e.long {
+		o.shelve(v, e, p.peer)
+	}
 	dst := to{peer: p.peer.Peer, local: p.local, ifi: p.ifi}
 	sh.sendTemplate(&e.tmpl, typ, mid, n.Token, dst, note)
 	o.table.Sent(now, n.ID, mid, sh.rand.Float64())
@@ -93,10 +96,6 @@ func (sh *shard) conMID(pe *peerEntry) uint16 {
 	}
 	return mid
 }
-
-// resume gives an observer its place in its peer's window. It reports whether
-// the observer still has something to send.
-func (o *observing) resume(id protocol.ObserverID) bool { return o.table.Resume(id) }
 
 // due does what is due for observers: retransmissions, the end of pauses, and
 // the end of those that do not acknowledge.

@@ -40,6 +40,8 @@ type Observation struct {
 	closing error     // it ends when the call under way has
 	stored  *Response // the representation whose ETag was in the last request
 	last    *Response // the last that was delivered, if it has an ETag
+	rest    *Call     // fetches the rest of
+	restOf  *Notification
 
 	prev, next *Observation // the node's list
 	listed     bool
@@ -84,9 +86,12 @@ type (
 // the server is starting again or the network is gone, is repeated, with pauses
 // that grow to 5 minutes; see ObserveConfig.Registration.
 //
+// A state that is longer than a block is told when all of it has been fetched
+// (RFC 7959 §2.6); if a newer one comes before, that is told instead.
+//
 // req is a GET, or a FETCH; its Options and Payload are copied. A
 // NonConfirmable one is sent as NON. Its Timeout and Params are those of each
-// registration.
+// registration. Body, To, From and Progress are not used.
 func (n *Node) Observe(req Request, done func(*Notification, error)) *Observation {
 	if req.Method == 0 {
 		req.Method = codec.GET
@@ -94,6 +99,7 @@ func (n *Node) Observe(req Request, done func(*Notification, error)) *Observatio
 	n.rouse()
 	req.Options = req.Options.Clone().Remove(codec.OptionObserve)
 	req.Payload = slices.Clone(req.Payload)
+	req.Body, req.To, req.From, req.FromETag, req.Progress = nil, nil, 0, nil, nil
 	o := &Observation{node: n, req: req, done: done, reg: protocol.NewRegistration(n.registration)}
 	o.sh.Store(n.shard)
 	if n.shard.endpoint == nil { // from Config.Setup
@@ -197,6 +203,10 @@ func (sh *shard) onObservation(msg any) {
 	case observationAnswered:
 		if !m.o.moved(sh, m) {
 			sh.onObservationAnswered(m)
+		}
+	case observationRest:
+		if !m.o.moved(sh, m) {
+			sh.onObservationRest(m)
 		}
 	case observationDue:
 		sh.onObservationDue(m.o)

@@ -23,7 +23,7 @@ func (sh *shard) onObservationAnswered(m observationAnswered) {
 			sh.leaveObservation(o)
 		}
 	case m.err == nil || errors.As(m.err, &ce):
-		sh.hearNews(o, &Notification{Response: *m.res, Confirmable: !o.req.NonConfirmable, Renewal: o.known})
+		sh.heed(o, &Notification{Response: *m.res, Confirmable: !o.req.NonConfirmable, Renewal: o.known})
 	case errors.Is(m.err, ErrStopped):
 		sh.endObservation(o, nil, m.err)
 	case errors.Is(m.err, ErrUnreachable) && len(o.others) > 0:
@@ -99,16 +99,17 @@ func (sh *shard) hearIncoming(o *Observation, in *incoming) {
 	sh.stats.responses.Add(1)
 	m := &in.msg
 	res := Response{Code: m.Code, Options: m.Options.Clone(), Payload: slices.Clone(m.Payload), Peer: o.pe.Peer, Separate: m.Type != codec.ACK}
+	res.Size = int64(len(res.Payload))
 	if seq, ok := m.Options.Uint(codec.OptionObserve); ok && o.reg.Stale(sh.now(), uint32(seq)) {
 		sh.stats.client().stale.Add(1) // whatever is under way goes on
 		return
 	}
-	sh.hearNews(o, &Notification{Response: res, Confirmable: m.Type == codec.CON})
+	sh.heed(o, &Notification{Response: res, Confirmable: m.Type == codec.CON})
 }
 
-// hearNews takes in a message of an observation: a notification, or the answer to a
+// heed takes in a message of an observation: a notification, or the answer to a
 // registration.
-func (sh *shard) hearNews(o *Observation, n *Notification) {
+func (sh *shard) heed(o *Observation, n *Notification) {
 	res := &n.Response
 	seq, observed := res.Options.Uint(codec.OptionObserve)
 	maxAge := protocol.DefaultMaxAge
@@ -121,7 +122,7 @@ func (sh *shard) hearNews(o *Observation, n *Notification) {
 	case protocol.HeardNews:
 		o.known, o.lost = true, false
 		sh.armObservation(o, deadline)
-		sh.deliver(o, n)
+		sh.complete(o, n)
 	case protocol.HeardStale:
 		sh.stats.client().stale.Add(1)
 	case protocol.HeardLast:
@@ -142,6 +143,53 @@ func codeError(res *Response) *CodeError {
 		ce.Diagnostic = string(res.Payload)
 	}
 	return ce
+}
+
+// observationRest: the rest of a state has come, or has not.
+type observationRest struct {
+	o   *Observation
+	n   *Notification
+	res *Response
+	err error
+}
+
+// complete delivers a state when all of it is there: what is missing is fetched
+// block by block (RFC 7959 §2.6), unless a newer state comes before.
+func (sh *shard) complete(o *Observation, n *Notification) {
+	o.dropRest()
+	if !n.incomplete() {
+		sh.deliver(o, n)
+		return
+	}
+	req := o.req
+	req.Token, req.dest = codec.Token{}, o.dest
+	o.restOf = n
+	o.rest = sh.node.goRest(req, &n.Response, func(res *Response, err error) { o.post(observationRest{o, n, res, err}) })
+}
+
+// dropRest gives up fetching the rest of a state.
+func (o *Observation) dropRest() {
+	if o.rest != nil {
+		o.rest.Cancel()
+	}
+	o.rest, o.restOf = nil, nil
+}
+
+func (sh *shard) onObservationRest(m observationRest) {
+	o, n := m.o, m.n
+	if o.ended.Load() || o.restOf != n {
+		return
+	}
+	o.rest, o.restOf = nil, nil
+	if m.err != nil {
+		// The state has changed meanwhile, or the server is gone. To register
+		// again brings the present one.
+		sh.armObservation(o, o.reg.Failed(sh.now(), sh.rand.Float64()))
+		return
+	}
+	n.Code, n.Payload, n.Size = m.res.Code, m.res.Payload, m.res.Size
+	n.Options = restore(m.res.Options, n.Options)
+	sh.deliver(o, n)
 }
 
 // deliver tells a state. A 2.03 stands for the representation whose ETag was in
@@ -197,6 +245,7 @@ func (sh *shard) endObservation(o *Observation, n *Notification, err error) {
 		o.lookup = nil
 	}
 	sh.forgetObservation(o)
+	o.dropRest()
 	o.closing = err
 	if o.call == nil {
 		sh.leaveObservation(o)
@@ -224,6 +273,7 @@ func (sh *shard) leaveObservation(o *Observation) {
 		sh.farewell(o, &req)
 		return
 	}
+	req.observation = o // which wants nothing of the answer, least of all its further blocks
 	sh.node.start(req, nil)
 }
 

@@ -61,7 +61,7 @@ func (sh *shard) observers() *observing {
 // §4.1).
 func (e *endpoint) observable(in *incoming) {
 	v, ok := in.msg.Options.Uint(codec.OptionObserve)
-	if !ok || in.group || in.msg.Code != codec.GET && in.msg.Code != codec.FETCH {
+	if !ok || in.group || in.stream != nil || in.has2 && in.block2.Num > 0 || in.msg.Code != codec.GET && in.msg.Code != codec.FETCH {
 		return
 	}
 	switch v {
@@ -90,31 +90,40 @@ func (sh *shard) deregister(in *incoming) {
 }
 
 // register makes an observer of who has made a request that is being answered
-// with m, and puts the Observe option into m. Where there is no room the answer
-// is that of a resource that cannot be observed (RFC 7641 §4.1).
-func (sh *shard) register(in *incoming, m *codec.Message) {
+// with m, and puts the Observe option into m; whole is the answer before it was
+// cut into blocks. Where there is no room the answer is that of a resource that
+// cannot be observed (RFC 7641 §4.1).
+func (sh *shard) register(in *incoming, whole, m *codec.Message) {
 	if !notifiable(m.Code) {
 		sh.deregister(in) // the client takes an error for the end of it, too
+		return
+	}
+	now := sh.now()
+	if g := in.peer.Value.guard; sh.echo != nil && g != nil && !g.flow.Proven(now) {
+		// Notifications are many answers to one request: they go only to an
+		// address that is no forgery (RFC 9175 §2.4).
+		m.Code, m.Payload = codec.Unauthorized, nil
+		m.Options = codec.Options{codec.Echo(sh.echo.Append(nil, now, in.peer.Peer))}
+		in.unasked = true
 		return
 	}
 	o := sh.observers()
 	w := in.route.watch()
 	s := &w.sites[sh.index]
-	if in.route.removed.Load() || in.route.resource.Observers > 0 && s.observers.Load() >= int64(max(in.route.resource.Observers/len(w.sites), 1)) {
+	if in.cut || in.unwanted(m.Code) || in.route.removed.Load() || in.route.resource.Observers > 0 && s.observers.Load() >= int64(max(in.route.resource.Observers/len(w.sites), 1)) {
 		o.refuse()
 		return
 	}
-	v := o.viewFor(w, &in.msg)
+	v := o.viewFor(w, in)
 	if v == nil {
 		o.refuse()
 		return
 	}
-	if v.known && m.Code == codec.Content && formatOf(m.Options) != v.format {
+	if v.known && whole.Code == codec.Content && formatOf(whole.Options) != v.format {
 		// For those who have observed it so far, that is its end.
 		o.end(v, otherFormat)
-		v = o.viewFor(w, &in.msg)
+		v = o.viewFor(w, in)
 	}
-	now := sh.now()
 	id, result, old := o.table.Put(now, v.topic, in.peer.ID, in.msg.Token, 0, in.route.resource.Confirmable)
 	switch {
 	case old.ID == 0:
@@ -136,7 +145,7 @@ func (sh *shard) register(in *incoming, m *codec.Message) {
 		p := o.place(id)
 		p.local, p.ifi = in.dst.local, in.dst.ifi
 	}
-	v.begin(o, now, m)
+	v.begin(o, now, whole)
 	o.opts = append(o.opts[:0], m.Options...).Remove(codec.OptionObserve)
 	m.Options = o.withObserve(v.seq)
 	if s.changes.Load() != in.changes {

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -92,7 +93,7 @@ func declaredFormat(attrs []codec.Attr) (codec.Format, bool) {
 //     number of the resource's attribute ct says, or else as
 //     application/octet-stream and text/plain;
 //   - a *Response, which must be a success (2.05, or 2.03 with its ETag), says
-//     everything itself;
+//     everything itself; its Payload may be long, its Body must be nil;
 //   - an error ends all observations with the response that a handler's error
 //     would be: a *CodeError its code, any other 5.00 (RFC 7641 §4.2);
 //   - any other value is encoded as the attribute ct says, in CBOR or JSON, or
@@ -213,10 +214,16 @@ func (w *watch) take(s *watchSite) (ps []publication, lost uint64) {
 // represent makes the response that v stands for; it shares no memory with v.
 func (w *watch) represent(v any) (*Response, error) {
 	res, err := w.encode(v)
-	if err == nil && res.Code == 0 {
+	if err != nil {
+		return nil, err
+	}
+	if res.Code == 0 {
 		res.Code = codec.Content
 	}
-	return res, err
+	if r := w.route.resource; r.offers() {
+		return r.represents(func(context.Context, *Request) (*Response, error) { return res, nil })(context.Background(), nil)
+	}
+	return res, nil
 }
 
 func (w *watch) encode(v any) (*Response, error) {
@@ -278,6 +285,9 @@ func checkPublished(res *Response) (*Response, error) {
 	if res == nil {
 		return nil, errors.New("the *Response is nil")
 	}
+	if res.Body != nil {
+		return nil, errors.New("a Response.Body cannot be published; observers need a Payload")
+	}
 	c := &Response{Code: res.Code, Options: res.Options.Clone().Remove(codec.OptionObserve), Payload: slices.Clone(res.Payload)}
 	switch {
 	case c.Code == 0:
@@ -286,8 +296,7 @@ func checkPublished(res *Response) (*Response, error) {
 	default:
 		return nil, fmt.Errorf("%v is no code of a notification; use 2.05, 2.03, or an error, which ends the observations", c.Code)
 	}
-	m := codec.Message{Code: c.Code, Options: c.Options, Payload: c.Payload}
-	m.Token = codec.TokenFromUint64(0)
+	m := codec.Message{Code: c.Code, Options: c.Options, Token: codec.TokenFromUint64(0)}
 	if err := fitsDatagram(&m); err != nil {
 		return nil, err
 	}
@@ -305,3 +314,19 @@ func responseOf(err error) (codec.Code, codec.Options, []byte) {
 	}
 	return codec.InternalServerError, nil, nil
 }
+
+func (r *Resource) validateObservable() error {
+	switch {
+	case r.Observable && r.Get == nil && r.Fetch == nil:
+		return errors.New("it is Observable and has no handler for GET or FETCH, which would tell its state")
+	case !r.Observable && (r.Confirmable || r.Queue != 0 || r.Observers != 0):
+		return errors.New("its Confirmable, Queue and Observers are for observers, and it is not Observable")
+	case r.Queue < 0 || r.Queue > maxQueue:
+		return fmt.Errorf("its Queue is %d; it must be 0 to %d", r.Queue, maxQueue)
+	case r.Observers < 0:
+		return fmt.Errorf("its Observers is %d; it must not be negative", r.Observers)
+	}
+	return nil
+}
+
+const maxQueue = 1 << 16

@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,7 +75,9 @@ func TestPublishedResponses(t *testing.T) {
 		{&Response{Code: codec.NotFound}, codec.NotFound, ""},
 		{&Response{Code: codec.Changed}, 0, "is no code of a notification"},
 		{&Response{Code: codec.GET}, 0, "is no code of a notification"},
-		{&Response{Payload: make([]byte, maxDatagram)}, 0, "does not fit"},
+		{&Response{Payload: make([]byte, 2*maxDatagram)}, codec.Content, ""},
+		{&Response{Body: strings.NewReader("x")}, 0, "a Response.Body cannot be published"},
+		{&Response{Options: codec.Options{codec.OpaqueOption(65000, make([]byte, maxDatagram))}}, 0, "does not fit"},
 		{Errorf(codec.Forbidden, "no"), codec.Forbidden, ""},
 		{errors.New("inside"), codec.InternalServerError, ""},
 	} {

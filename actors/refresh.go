@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"bytes"
 	"slices"
 	"time"
 
@@ -84,6 +85,9 @@ func (o *observing) refresh(v *view) {
 // armRefresh bounds the time of a handler that is asked for observers.
 func (sh *shard) armRefresh(in *incoming) {
 	in.ctx = &taskContext{env: sh.env}
+	if in.route.resource.Stream {
+		in.req.Body, in.req.Payload = bytes.NewReader(in.req.Payload), nil
+	}
 	in.slot.second = sh.after(sh.node.exchangeLifetime, sh.endpoint, refreshTimeout{in})
 }
 
@@ -133,6 +137,10 @@ func (o *observing) onRefreshed(in *incoming) {
 
 // answerOf returns what a handler has answered, as observers can be told it.
 func (o *observing) answerOf(in *incoming) *Response {
+	if in.err == nil && in.res != nil && in.res.Body != nil {
+		o.sh.node.log.Error("actors: a handler answered observers with a Response.Body; they need a Payload", "path", in.req.Path())
+		return &Response{Code: codec.InternalServerError}
+	}
 	m := &o.msg
 	in.response(m)
 	res := &Response{Code: m.Code, Options: m.Options.Clone().Remove(codec.OptionObserve), Payload: slices.Clone(m.Payload)}

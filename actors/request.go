@@ -136,6 +136,10 @@ func (r *Request) PathValue(name string) string {
 // key, and whether there is one.
 func (r *Request) Query(key string) (string, bool) { return r.Options.Query(key) }
 
+// Route returns the resource that serves a handler's request: a handler that
+// changes its state tells the observers by Route().Changed().
+func (r *Request) Route() *Route { return r.route }
+
 // Node returns the node that serves a handler's request.
 func (r *Request) Node() *Node { return r.node }
 

@@ -89,8 +89,6 @@ type Resource struct {
 	OnRestart func(reason any)
 }
 
-const maxQueue = 1 << 16
-
 // handler returns the handler of a method, or nil.
 func (r *Resource) handler(method codec.Code) Handler {
 	switch method {
@@ -135,15 +133,8 @@ func (r *Resource) validate() error {
 	if r.Inline && r.Stream {
 		return fmt.Errorf("it is both Inline and Stream: a handler that waits for blocks must not stall its node")
 	}
-	switch {
-	case r.Observable && r.Get == nil && r.Fetch == nil:
-		return fmt.Errorf("it is Observable and has no handler for GET or FETCH, which would tell its state")
-	case !r.Observable && (r.Confirmable || r.Queue != 0 || r.Observers != 0):
-		return fmt.Errorf("its Confirmable, Queue and Observers are for observers, and it is not Observable")
-	case r.Queue < 0 || r.Queue > maxQueue:
-		return fmt.Errorf("its Queue is %d; it must be 0 to %d", r.Queue, maxQueue)
-	case r.Observers < 0:
-		return fmt.Errorf("its Observers is %d; it must not be negative", r.Observers)
+	if err := r.validateObservable(); err != nil {
+		return err
 	}
 	if r.Inline && r.Separate {
 		return fmt.Errorf("it is both Inline and Separate, which exclude each other")

@@ -23,7 +23,7 @@ func (sh *shard) proceed(pe *peerEntry, next turn, ok bool) {
 	for ok {
 		switch {
 		case next.observer != 0:
-			if !sh.obs.resume(next.observer) { // it has nothing to send any more
+			if !sh.obs.table.Resume(next.observer) { // it has nothing to send any more
 				next, ok = w.Release()
 				continue
 			}

@@ -26,6 +26,9 @@ type view struct {
 	// plain: it is the resource itself that is observed, not what a query or
 	// a FETCH makes of it.
 	plain bool
+	// block2 is the size of blocks that the observers have asked for, if has2.
+	block2 codec.Block
+	has2   bool
 	// format is that of what has been sent, which must not change (RFC 7641
 	// §4.2); noFormat without Content-Format, and known says whether anything
 	// has.
@@ -51,6 +54,7 @@ type edition struct {
 	version uint32
 	res     *Response // code, options and payload
 	tmpl    codec.Template
+	long    bool // tmpl has the first block only
 }
 
 const noFormat = 1 << 16
@@ -64,7 +68,7 @@ const (
 )
 
 // appendViewKey appends what tells the request's view from others.
-func appendViewKey(dst []byte, m *codec.Message) []byte {
+func appendViewKey(dst []byte, m *codec.Message, payload []byte) []byte {
 	dst = append(dst, byte(m.Code))
 	for _, o := range m.Options {
 		if o.Number == codec.OptionObserve || o.Number.NoCacheKey() {
@@ -75,16 +79,19 @@ func appendViewKey(dst []byte, m *codec.Message) []byte {
 		dst = append(dst, o.Value...)
 	}
 	if m.Code == codec.FETCH {
-		dst = append(append(dst, 0xff, 0xff), m.Payload...)
+		dst = append(append(dst, 0xff, 0xff), payload...)
 	}
 	return dst
 }
 
 // viewFor returns the view of a request, which is made if there is none; nil if
 // there are too many.
-func (o *observing) viewFor(w *watch, m *codec.Message) *view {
-	s := &w.sites[o.sh.index]
-	o.key = appendViewKey(o.key[:0], m)
+func (o *observing) viewFor(w *watch, in *incoming) *view {
+	s, m, payload := &w.sites[o.sh.index], &in.msg, in.msg.Payload
+	if in.body != nil {
+		payload = in.body
+	}
+	o.key = appendViewKey(o.key[:0], m, payload)
 	if v := s.byKey[string(o.key)]; v != nil {
 		return v
 	}
@@ -92,7 +99,7 @@ func (o *observing) viewFor(w *watch, m *codec.Message) *view {
 	if n := len(s.views); n >= maxViews || n > 0 && (n+1)*queue > maxEditions || len(o.key) > maxViewKey {
 		return nil
 	}
-	v := &view{watch: w, site: s, key: string(o.key), method: m.Code, plain: m.Code == codec.GET && !m.Options.Has(codec.OptionURIQuery)}
+	v := &view{watch: w, site: s, key: string(o.key), method: m.Code, plain: m.Code == codec.GET && !m.Options.Has(codec.OptionURIQuery), block2: in.block2, has2: in.has2}
 	for _, opt := range m.Options {
 		if opt.Number != codec.OptionObserve {
 			v.options = append(v.options, opt)
@@ -100,7 +107,7 @@ func (o *observing) viewFor(w *watch, m *codec.Message) *view {
 	}
 	v.options = v.options.Clone()
 	if m.Code == codec.FETCH {
-		v.payload = slices.Clone(m.Payload)
+		v.payload = slices.Clone(payload)
 	}
 	v.editions = make([]edition, queue)
 	v.topic = o.table.AddTopic(w.route.resource.Queue)
@@ -186,7 +193,7 @@ func startNumber(t time.Time) uint32 {
 // edit makes the version's edition of what a message says.
 func (o *observing) edit(v *view, version uint32, res *Response) error {
 	e := &v.editions[int(version)%len(v.editions)]
-	e.version, e.res = version, res
+	e.version, e.res = version, o.tagged(v, res)
 	return o.encode(v, e)
 }
 
@@ -194,6 +201,7 @@ func (o *observing) edit(v *view, version uint32, res *Response) error {
 func (o *observing) encode(v *view, e *edition) error {
 	m := &o.msg
 	*m = codec.Message{Code: e.res.Code, Payload: e.res.Payload}
+	e.long = false
 	switch {
 	case !e.res.Code.IsSuccess():
 		m.Options = e.res.Options
@@ -208,6 +216,7 @@ func (o *observing) encode(v *view, e *edition) error {
 		m.Options = o.withObserve(v.seq)
 	default:
 		o.opts = append(o.opts[:0], e.res.Options...)
+		o.cut(v, e, m)
 		m.Options = o.withObserve(v.seq)
 	}
 	err := fitsDatagram(m)
@@ -216,6 +225,44 @@ func (o *observing) encode(v *view, e *edition) error {
 	}
 	m.Options, m.Payload = nil, nil
 	return err
+}
+
+// tagged gives a state that has to be sent in blocks an entity-tag, so that the
+// observers see which blocks belong together.
+func (o *observing) tagged(v *view, res *Response) *Response {
+	c, _ := protocol.CutBody(int64(len(res.Payload)), v.block2, v.has2, o.sh.szx)
+	if !c.Block.More || res.Code != codec.Content || res.Options.Has(codec.OptionETag) {
+		return res
+	}
+	with := *res // it may be that of other views, too
+	with.Options = res.Options.Clone().Add(codec.ETag(etagOf(res.Options, res.Payload)))
+	return &with
+}
+
+// cut leaves in a message the first block of a state that is longer, with the
+// options that say so (RFC 7959 §2.6).
+func (o *observing) cut(v *view, e *edition, m *codec.Message) {
+	size := len(m.Payload)
+	c, code := protocol.CutBody(int64(size), v.block2, v.has2, o.sh.szx)
+	if code != 0 || !c.Blockwise {
+		return
+	}
+	o.opts = o.opts.Set(codec.Block2(c.Block))
+	if e.long = c.Block.More; e.long {
+		o.opts = o.opts.Set(codec.Size2(uint32(min(size, 1<<32-1))))
+	}
+	m.Payload = m.Payload[c.From:c.To]
+}
+
+// shelve keeps a state for the requests with which an observer fetches the rest
+// of it: what was kept for them before is older.
+func (o *observing) shelve(v *view, e *edition, pe *peerEntry) {
+	asked := codec.Message{Code: v.method, Options: v.options}
+	if asked.Options.Has(codec.OptionETag) { // it will not be in those
+		asked.Options = asked.Options.Clone().Remove(codec.OptionETag)
+	}
+	whole := codec.Message{Code: e.res.Code, Options: e.res.Options, Payload: e.res.Payload}
+	o.sh.shelve(protocol.MakeBlockKey(pe.ID, &asked), keep(&whole, nil))
 }
 
 // withObserve puts an Observe option into o.opts. Its value lives until the

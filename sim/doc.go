@@ -156,7 +156,7 @@
 //	                           into=PATH: its states are those of a resource of NODE
 //	renew n=N                  registers observation N again
 //	publish NODE PATH …        text=S or code=C: a new state, for its observers
-//	changed NODE PATH …        the same, by its handler; format=NAME
+//	changed NODE PATH …        the same, by its handler; format=NAME, size=BYTES
 //	remove NODE PATH           takes the resource away
 //	ping NODE NAME
 //	cancel N                   ends request or observation N

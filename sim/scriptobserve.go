@@ -68,8 +68,7 @@ func (p *performance) observe(a *args) error {
 }
 
 func told(n *actors.Notification) string {
-	m := codec.Message{Code: n.Code, Options: n.Options, Payload: n.Payload}
-	return withoutHeader(&m)
+	return ending(&actors.Response{Code: n.Code, Options: n.Options, Payload: n.Payload}, nil)
 }
 
 func endOf(err error) string {
@@ -131,6 +130,9 @@ func (p *performance) changed(a *args) error {
 	name, h := p.scriptedAt(a)
 	if text, ok := a.text("text"); ok {
 		h.text = text
+	}
+	if b := a.body(); b != nil {
+		h.text = string(b)
 	}
 	if code, ok := a.code(); ok {
 		h.code = code
