@@ -148,9 +148,9 @@ func (d *demoResources) forget(context.Context, *actors.Request) (*actors.Respon
 	return nil, nil
 }
 
-// stateText is what /obs-large is in its n-th state, and /obs-pumping in every
+// longText is what /obs-large is in its n-th state, and /obs-pumping in every
 // other: longer than a block of 1,024 bytes.
-func stateText(n int) []byte {
+func longText(n int) []byte {
 	const lines = 40
 	var b []byte
 	for i := range lines {
@@ -165,7 +165,7 @@ func pumpingText(n int) []byte {
 	if n%2 == 0 {
 		return smallText(n)
 	}
-	return stateText(n)
+	return longText(n)
 }
 
 // observable returns the resources that are there to be observed, besides
@@ -177,7 +177,7 @@ func (d *demoResources) observable() []place {
 		confirmable bool
 		body        func(n int) []byte
 	}{
-		{"/obs", true, smallText}, {"/obs-non", false, smallText}, {"/obs-large", true, stateText}, {"/obs-large-non", false, largeText},
+		{"/obs", true, smallText}, {"/obs-non", false, smallText}, {"/obs-large", true, longText}, {"/obs-large-non", false, longText},
 		{"/obs-pumping", true, pumpingText}, {"/obs-pumping-non", false, pumpingText},
 	} {
 		s := &observation{body: o.body}

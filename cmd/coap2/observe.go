@@ -38,9 +38,9 @@ with the number of the notification and the time since the beginning.
 
 Exit codes as for get; 1 also where the resource cannot be observed, or not any
 more. The end of --duration is a success.`,
-		Example: `  coap2 observe coap://localhost/tick
-  coap2 observe -n 3 --json coap://localhost/random
-  coap2 observe -d 1m --accept json coap://localhost/temp`,
+		Example: `  coap2 observe -n 1 coap://localhost/tick
+  coap2 observe -d 100ms --json coap://localhost/random
+  coap2 observe -d 100ms --accept text coap://localhost/tick-con`,
 		Args:              oneURI,
 		ValidArgsFunction: completeURI,
 		RunE:              func(cmd *cobra.Command, args []string) error { return a.observe(cmd.Context(), args[0], f) },

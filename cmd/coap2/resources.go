@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -79,7 +80,7 @@ func (d *demoResources) register(n *actors.Node) error {
 			Attributes: attrs("ct", "50"),
 			Get:        config.get, Patch: config.patch, IPatch: config.patch,
 		}},
-	}, append(append(d.plugtest(), large()...), d.observable()...)...)
+	}, slices.Concat(d.plugtest(), large(), d.observable())...)
 	for _, p := range places {
 		route, err := n.Handle(p.path, p.resource)
 		if err != nil {

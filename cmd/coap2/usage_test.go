@@ -65,6 +65,13 @@ func TestBadUsage(t *testing.T) {
 		{"conform --timeout 0s h", `--timeout, --quiet and --change must be positive`},
 		{"conform -j 0 h", `--jobs is 0; it must be at least 1`},
 		{"conform --json --junit h", `if any flags in the group [json junit] are set none of the others can be; [json junit] were all set`},
+		{"observe", `observe needs a URI, such as coap://localhost/hello`},
+		{"observe -n -1 h", `--count is -1; it must be 0 or more`},
+		{"observe -d -1s h", `--duration is -1s; it must not be negative`},
+		{"observe --token= h", `--token: the empty token is not for observations: each needs one of its own`},
+		{"observe --data a --file b h", `--data and --file both give the payload; use one of them`},
+		{"observe --timeout 0s h", `--timeout is 0s; it must be above 0 and at most 24h`},
+		{"observe --out /nonexistent/file h", `--out: /nonexistent/file: no such file or directory`},
 		{"get --block-size 100 h", `--block-size is 100; it must be 16, 32, 64, 128, 256, 512 or 1024`},
 		{"put --block-size 2048 h", `--block-size is 2048; it must be 16, 32, 64, 128, 256, 512 or 1024`},
 		{"get --resume h", `--resume goes with --out and the name of a file`},
@@ -176,7 +183,7 @@ func TestHelp(t *testing.T) {
 	r := run("")
 	require.Equal(t, 0, r.code)
 	require.Contains(t, r.out, "Available Commands:")
-	for _, name := range []string{"get", "put", "post", "delete", "fetch", "patch", "ipatch", "ping", "observe", "conform", "serve", "demo", "bench", "rule", "completion"} {
+	for _, name := range []string{"get", "put", "post", "delete", "fetch", "patch", "ipatch", "observe", "ping", "serve", "demo", "bench", "rule", "completion"} {
 		require.Contains(t, r.out, "\n  "+name+" ")
 		h := run("", name, "--help")
 		require.Equal(t, 0, h.code)
@@ -191,7 +198,7 @@ func TestHelp(t *testing.T) {
 // TestExamples runs the examples of the client commands' help.
 func TestExamples(t *testing.T) {
 	for _, cmd := range newApp(nil, nil, nil).rootCommand().Commands() {
-		if slices.Contains([]string{"serve", "demo", "completion", "bench", "observe", "conform"}, cmd.Name()) {
+		if slices.Contains([]string{"serve", "demo", "completion", "bench"}, cmd.Name()) {
 			continue // they have tests of their own
 		}
 		for line := range strings.Lines(cmd.Example) {
