@@ -23,11 +23,11 @@ func main() {
 		Get:        func(context.Context, *actors.Request) (*actors.Response, error) { return actors.JSON(now.Load()) },
 		Put: func(_ context.Context, r *actors.Request) (*actors.Response, error) {
 			var next float64
-			err := r.JSON(&next)
-			if err == nil {
-				now.Store(next)
+			if err := r.JSON(&next); err != nil {
+				return nil, err // 4.00 or 4.15 with the reason
 			}
-			return nil, err // 2.04, or 4.00 or 4.15 with the reason
+			now.Store(next)
+			return nil, r.Route().Changed() // 2.04, and the observers are told
 		},
 	})
 	if err != nil {
