@@ -3,6 +3,7 @@ package actors
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 	"slices"
 	"time"
 
@@ -249,7 +250,7 @@ func (o *observing) cut(v *view, e *edition, m *codec.Message) {
 	}
 	o.opts = o.opts.Set(codec.Block2(c.Block))
 	if e.long = c.Block.More; e.long {
-		o.opts = o.opts.Set(codec.Size2(uint32(min(size, 1<<32-1))))
+		o.opts = o.opts.Set(codec.Size2(uint32(min(int64(size), math.MaxUint32))))
 	}
 	m.Payload = m.Payload[c.From:c.To]
 }
