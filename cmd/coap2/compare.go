@@ -250,8 +250,8 @@ func (c *comparison) measure(ctx context.Context, s contender, prepare string) (
 	cmd := exec.CommandContext(ctx, c.load[0], append(args[:len(args):len(args)], "--", uri)...)
 	cmd.WaitDelay = time.Second
 	var out bytes.Buffer
-	var said tail
-	cmd.Stdout, cmd.Stderr = &out, &said
+	said := newTail()
+	cmd.Stdout, cmd.Stderr = &out, said
 	if c.client >= 0 {
 		err = machine.StartOn(c.client, cmd)
 	} else {

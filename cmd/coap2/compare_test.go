@@ -199,13 +199,3 @@ func TestMedian(t *testing.T) {
 	require.Equal(t, 2.0, median([]float64{3, 1, 2}))
 	require.Equal(t, 2.5, median([]float64{4, 3, 1, 2}))
 }
-
-func TestTail(t *testing.T) {
-	var tl tail
-	for range 100 {
-		_, _ = tl.Write([]byte("0123456789"))
-	}
-	_, _ = tl.Write([]byte("end\n"))
-	require.Len(t, tl.b, maxTail)
-	require.True(t, strings.HasSuffix(tl.String(), "789end"))
-}

@@ -11,12 +11,12 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/coap2/coap2/actors"
 	"github.com/coap2/coap2/actors/protocol"
 	"github.com/coap2/coap2/cmd/coap2/internal/machine"
+	"github.com/coap2/coap2/cmd/coap2/internal/tail"
 	"github.com/coap2/coap2/codec"
 	"github.com/coap2/coap2/netio/udp"
 )
@@ -29,40 +29,19 @@ type process struct {
 	name  string
 	cmd   *exec.Cmd
 	stdin io.Closer
-	said  tail
+	said  *tail.Writer
 	ready chan string   // the URI that it has printed
 	ended chan struct{} // closed when it has ended
 	err   error         // how; to be read afterwards
 }
 
-// tail keeps the end of what a process writes, to be shown where it fails.
-type tail struct {
-	mu sync.Mutex
-	b  []byte
-}
-
-const maxTail = 400
-
-func (t *tail) Write(b []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.b = append(t.b, b...)
-	if over := len(t.b) - maxTail; over > 0 {
-		t.b = append(t.b[:0], t.b[over:]...)
-	}
-	return len(b), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return strings.TrimSpace(string(t.b))
-}
+// newTail returns what keeps enough of a process's words for one message.
+func newTail() *tail.Writer { return &tail.Writer{Max: 400} }
 
 // startProcess starts a command on a processor; cpu -1 is any.
 func startProcess(name string, argv []string, cpu int) (*process, error) {
-	p := &process{name: name, cmd: exec.Command(argv[0], argv[1:]...), ready: make(chan string, 1), ended: make(chan struct{})}
-	p.cmd.Stderr = &p.said
+	p := &process{name: name, cmd: exec.Command(argv[0], argv[1:]...), said: newTail(), ready: make(chan string, 1), ended: make(chan struct{})}
+	p.cmd.Stderr = p.said
 	out, err := p.cmd.StdoutPipe()
 	if err == nil {
 		p.stdin, err = p.cmd.StdinPipe()

@@ -10,11 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/coap2/coap2/cmd/coap2/internal/tail"
 )
 
 // patience is when a command that should have ended long ago is killed. Nothing
@@ -58,34 +59,10 @@ func run(path string, args ...string) result {
 	return r
 }
 
-// tail keeps the end of what a server writes.
-type tail struct {
-	mu sync.Mutex
-	b  []byte
-}
-
-const maxTail = 64 << 10
-
-func (w *tail) Write(b []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.b = append(w.b, b...)
-	if over := len(w.b) - maxTail; over > 0 {
-		w.b = append(w.b[:0], w.b[over:]...)
-	}
-	return len(b), nil
-}
-
-func (w *tail) String() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return string(w.b)
-}
-
 // server is a process that runs until the test and its subtests have ended.
 type server struct {
 	command string
-	log     tail
+	log     tail.Writer
 	process *os.Process
 	ended   chan struct{} // closed when the process has ended
 	err     error         // how; to be read afterwards
