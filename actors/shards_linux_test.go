@@ -2,7 +2,6 @@ package actors
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -241,9 +240,14 @@ func TestShardsStop(t *testing.T) {
 		stopped := make(chan error, 1)
 		go func() { stopped <- srv.Stop(ctx) }()
 		require.Eventually(t, func() bool {
-			_, err := srv.Handle("/late", Resource{Get: text("")})
-			return errors.Is(err, ErrStopped)
+			stopping := true // at every shard: each is told by a message of its own
+			for _, sh := range srv.shards {
+				onShard(sh, func() { stopping = stopping && sh.stopping })
+			}
+			return stopping
 		}, time.Minute, time.Millisecond)
+		_, err := srv.Handle("/late", Resource{Get: text("")})
+		require.ErrorIs(t, err, ErrStopped)
 		v.send(srv.Addrs()[0], 0, codec.Message{Code: codec.GET, MessageID: 2, Options: codec.Options{codec.URIPath("slow")}})
 		for _, ms := range v.each(1) {
 			require.Equal(t, codec.ServiceUnavailable, ms[0].Code)
