@@ -262,10 +262,6 @@ func (sh *shard) expireIn(c *Call, d time.Duration) {
 // errNotStarted: a call from Config.Setup.
 var errNotStarted = errors.New("the node has not started yet")
 
-// errGroup: a request to a group has many answers, and needs an exchange that
-// takes them all.
-var errGroup = errors.New("a request to a group is not supported; address the nodes one by one")
-
 // timeoutAfter is ErrTimeout with the time that has passed, a number until
 // somebody reads it.
 type timeoutAfter time.Duration

@@ -64,7 +64,7 @@ func (n *Node) Idle() bool {
 	n.mu.Lock()
 	busy := n.stopped || n.calls != nil || n.watching != nil
 	n.mu.Unlock()
-	if busy || n.pid == nil || n.transport.Load() == nil {
+	if busy || len(n.groupCalls()) > 0 || n.pid == nil || n.transport.Load() == nil {
 		return false
 	}
 	for _, sh := range n.shards {

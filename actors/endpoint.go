@@ -47,6 +47,8 @@ func (e *endpoint) Receive(ctx actor.Context) {
 		e.onExpired(m.call)
 	case *undelivered:
 		e.onUndelivered(m)
+	case groupBegins, groupDue, groupEnds, groupHeard, groupUnsent:
+		e.sh.onGroup(m)
 	case streamRoomed:
 		m.s.onRoom()
 	case stopNode:
@@ -333,6 +335,10 @@ func (e *endpoint) onPiggybacked(p netio.Peer, in *incoming) bool {
 func (e *endpoint) onResponse(now netio.Instant, p netio.Peer, in *incoming) bool {
 	sh := e.sh
 	con := in.msg.Type == codec.CON
+	if r, ok := sh.node.roundOf(in.msg.Token); ok {
+		sh.onGroupResponse(now, r, in)
+		return false
+	}
 	if pe := sh.peers.Find(p); pe != nil {
 		in.peer = pe
 		in.key = protocol.MakeDedupKey(pe.ID, in.msg.MessageID)
@@ -423,6 +429,10 @@ func (e *endpoint) onUndelivered(u *undelivered) {
 	_ = m.Parse(u.data) // perhaps cut short; what could be read is valid
 	err := fmt.Errorf("%w: %w", ErrUnreachable, u.err)
 	if len(u.data) < codec.HeaderLen {
+		return
+	}
+	if u.peer.Addr.Addr().IsMulticast() {
+		e.sh.groupUndelivered(u.peer, &m, err)
 		return
 	}
 	if m.Type == codec.NON || m.Type == codec.CON && !errors.Is(u.err, netio.ErrTransient) {

@@ -26,7 +26,7 @@ var (
 	ErrCanceled = errors.New("request cancelled")
 	// ErrBusy: a bound of Config.Limits is reached.
 	ErrBusy = errors.New("too many requests outstanding")
-	// ErrMessageIDs: all 65,536 message IDs towards the peer are in use.
+	// ErrMessageIDs: all 61,440 message IDs towards the peer are in use.
 	ErrMessageIDs = errors.New("no message ID is free")
 	// ErrStopped: the node has been stopped.
 	ErrStopped = errors.New("node is stopped")

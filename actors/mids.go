@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 
+	"github.com/coap2/coap2/actors/protocol"
 	"github.com/coap2/coap2/netio"
 )
 
@@ -12,7 +13,7 @@ import (
 // remembered. It may have been known and forgotten within EXCHANGE_LIFETIME, so
 // chance alone would now and then give it an ID that it still takes for a
 // duplicate (RFC 7252 §4.4). Instead the beginning is a secret function of the
-// peer, to which time adds 65,536 in EXCHANGE_LIFETIME: as long as the peer is
+// peer, to which time adds 61,440 in EXCHANGE_LIFETIME: as long as the peer is
 // sent less than that, as it must be, what begins anew is ahead of what was
 // used.
 func (sh *shard) firstMID(p netio.Peer) uint16 {
@@ -25,7 +26,7 @@ func (sh *shard) firstMID(p netio.Peer) uint16 {
 	binary.LittleEndian.PutUint32(b[34:], p.Session)
 	sum := sha256.Sum256(b[:])
 	lifetime := uint64(sh.node.exchangeLifetime)
-	hi, lo := bits.Mul64(uint64(sh.now())%lifetime, 1<<16)
+	hi, lo := bits.Mul64(uint64(sh.now())%lifetime, protocol.FirstGroupID)
 	passed, _ := bits.Div64(hi, lo, lifetime)
-	return binary.LittleEndian.Uint16(sum[:]) + uint16(passed)
+	return uint16((uint64(binary.LittleEndian.Uint16(sum[:])) + passed) % protocol.FirstGroupID)
 }

@@ -34,6 +34,8 @@ type Node struct {
 	transport atomic.Pointer[netio.Transport] // nil while the socket is down
 	tapMu     sync.Mutex                      // Config.Tap is called by one shard at a time
 
+	groups atomic.Pointer[groups] // nil until a group is called
+
 	mu         sync.Mutex
 	middleware []Middleware
 	seq        uint64
@@ -402,6 +404,7 @@ func (n *Node) ended() {
 			sh.loop.Schedule(func() { sh.finish(c, nil, ErrStopped) })
 		}
 	}
+	n.endGroupCalls()
 	for _, o := range n.openObservations() {
 		o.finish(nil, o.failure(ErrStopped))
 	}

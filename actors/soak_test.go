@@ -20,7 +20,7 @@ import (
 //
 // The transmission parameters are short, the same at all nodes, so that every
 // lifetime passes many times in the run and tables are in their steady state;
-// and so that 65,536 message IDs for each pair of nodes suffice for any rate.
+// and so that 61,440 message IDs for each pair of nodes suffice for any rate.
 func TestSoak(t *testing.T) {
 	lasts := 2 * time.Second
 	if v := os.Getenv("COAP2_SOAK"); v != "" {

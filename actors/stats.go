@@ -62,7 +62,7 @@ type Stats struct {
 	Unreachable uint64
 	// MessageIDsReused counts answers that were given a message ID whose
 	// lifetime (EXCHANGE_LIFETIME, NON_LIFETIME) was not over, because all
-	// 65,536 were in use.
+	// 61,440 were in use.
 	MessageIDsReused uint64
 	// Panics counts handlers and actors that panicked; Restarts sockets that
 	// were opened again.
@@ -79,6 +79,8 @@ type Stats struct {
 	PeersEvicted                  uint64
 	// Observe are the counters of observations, given and made.
 	Observe ObserveStats
+	// Gather are the counters of requests to groups.
+	Gather GatherStats
 	// Remembered is the memory for duplicates in bytes, of requests and their
 	// answers. Forgotten counts idempotent requests that left it before their
 	// time, NotRemembered what found no room in it.
@@ -96,6 +98,7 @@ type counters struct {
 	// nil unless the shard is observed, or observes
 	observing    atomic.Pointer[observingCounters]
 	observations atomic.Pointer[observationCounters]
+	gathers      atomic.Pointer[gatherCounters] // nil until a group answers
 }
 
 type rareCounters struct {
@@ -159,6 +162,7 @@ func (c *counters) add(s *Stats) {
 	s.Remembered += int(c.remembered.v.Load())
 	c.observing.Load().add(&s.Observe)
 	c.observations.Load().add(&s.Observe)
+	c.gathers.Load().add(&s.Gather)
 	if r := c.rarely.Load(); r != nil {
 		r.add(s)
 	}

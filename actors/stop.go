@@ -42,6 +42,7 @@ func (a *nodeActor) onQuiet() {
 }
 
 func (a *nodeActor) endCalls() {
+	a.node.endGroupCalls()
 	for _, c := range a.node.openCalls() {
 		sh := c.sh.Load()
 		sh.post(sh.endpoint, cancelCall{c, ErrStopped})

@@ -154,6 +154,8 @@
 //	                           of a node. Requests have the numbers 1, 2, …
 //	observe NODE URI …         as get, or with "fetch" as fetch; has a number as well.
 //	                           into=PATH: its states are those of a resource of NODE
+//	gather NODE URI …          as get, a request to a group; all/PATH is one to All CoAP
+//	                           Nodes. most=N: it ends after so many answers
 //	renew n=N                  registers observation N again
 //	publish NODE PATH …        text=S or code=C: a new state, for its observers
 //	changed NODE PATH …        the same, by its handler; format=NAME, size=BYTES

@@ -26,7 +26,7 @@ var verbs = map[string]func(*performance, *args) error{
 	"kill": (*performance).kill, "raw": (*performance).raw,
 	"get": request(codec.GET), "post": request(codec.POST), "put": request(codec.PUT), "delete": request(codec.DELETE),
 	"fetch": request(codec.FETCH), "patch": request(codec.PATCH), "ipatch": request(codec.IPATCH),
-	"observe": (*performance).observe, "publish": (*performance).publish, "changed": (*performance).changed,
+	"observe": (*performance).observe, "gather": (*performance).gather, "publish": (*performance).publish, "changed": (*performance).changed,
 	"remove": (*performance).remove, "renew": (*performance).renew,
 	"ping": (*performance).ping, "cancel": (*performance).cancel, "stop": (*performance).stop,
 	"crash": (*performance).crash, "restart": (*performance).restart, "drift": (*performance).drift,
@@ -240,8 +240,11 @@ func (p *performance) kill(a *args) error {
 	return p.w.Kill(name, failures)
 }
 
-// allNodes is what a script calls the address of All CoAP Nodes.
-const allNodes = "all"
+// allNodes is what a script calls the address of All CoAP Nodes, allCoAPNodes.
+const (
+	allNodes     = "all"
+	allCoAPNodes = "224.0.1.187" // RFC 7252 §12.8
+)
 
 // fillers are what stands for so many bytes in a raw datagram.
 var fillers = regexp.MustCompile(`\{[0-9]{1,4}\}`)
@@ -283,6 +286,8 @@ func (p *performance) uri(target string) string {
 	name, path, _ := strings.Cut(target, "/")
 	if a := p.w.Addr(name); a.IsValid() {
 		name = a.String()
+	} else if name == allNodes {
+		name = allCoAPNodes
 	}
 	return "coap://" + name + "/" + path
 }
@@ -446,6 +451,7 @@ func (p *performance) stats(a *args) error {
 		{"conflated", s.Observe.Conflated}, {"dropped states", s.Observe.Dropped}, {"cancelled", s.Observe.Cancelled},
 		{"timed out", s.Observe.TimedOut}, {"refused observers", s.Observe.Refused},
 		{"observations", uint64(s.Observe.Observations)}, {"registrations", s.Observe.Registrations}, {"stale notifications", s.Observe.Stale},
+		{"gathered", s.Gather.Answers}, {"gathered again", s.Gather.Repeated}, {"not gathered", s.Gather.Dropped},
 		{"peers", uint64(s.Peers)}, {"exchanges", uint64(s.Exchanges)},
 	} {
 		if c.value > 0 {

@@ -15,7 +15,7 @@
 //   - [Classify]: what to do with a message that has arrived (§4.1 to §4.3,
 //     §5.4.1, §8.1).
 //   - [Transmission]: the retransmission of one confirmable message (§4.2).
-//   - [MessageIDs]: IDs for messages to one peer, none used twice within its
+//   - [MessageIDs], [GroupIDs]: IDs for messages to one peer, and to groups, none used twice within its
 //     lifetime (§4.4).
 //   - [Dedup]: recognises duplicates and repeats their answers (§4.5).
 //   - [Window]: how many interactions with a peer may be outstanding: NSTART

@@ -10,7 +10,7 @@ import (
 const (
 	idBlockBits = 12
 	idBlockLen  = 1 << idBlockBits // message IDs per block
-	idBlocks    = 1 << 16 / idBlockLen
+	idBlocks    = FirstGroupID / idBlockLen
 	// idTick is the binary logarithm of the unit of the block times in
 	// nanoseconds: with 2.1 s, 32 bits reach every Instant.
 	idTick = 31
@@ -21,11 +21,12 @@ const (
 // chooses another beginning, which should be random so that an attacker off the
 // path cannot guess IDs.
 //
-// IDs are sequential. What is remembered is not the time of each of them but
-// one time for each block of 4,096: when the last one of the block has reached
-// the end of its lifetime, rounded up to the next 2.1 s. So a peer can be sent
-// at least 61,440 messages in a lifetime (and in the rhythm of the blocks all
-// 65,536), which for the default of 247 s is about 250 a second.
+// IDs are sequential, from 0 to FirstGroupID-1 and again from 0. What is
+// remembered is not the time of each of them but one time for each block of
+// 4,096: when the last one of the block has reached the end of its lifetime,
+// rounded up to the next 2.1 s. So a peer can be sent at least 57,344 messages in
+// a lifetime (and in the rhythm of the blocks all 61,440), which for the default
+// of 247 s is about 230 a second.
 type MessageIDs struct {
 	// when the IDs of a block may be used again, in ticks: the first block, in
 	// which most peers stay for ever, and the others
@@ -38,8 +39,9 @@ type MessageIDs struct {
 	left    uint16 // how many IDs of the present block remain; 0 before the first
 }
 
-// Init forgets everything and makes start the next ID.
-func (m *MessageIDs) Init(start uint16) { *m = MessageIDs{start: start} }
+// Init forgets everything and makes start the next ID, or what is left of it when
+// it is divided by FirstGroupID.
+func (m *MessageIDs) Init(start uint16) { *m = MessageIDs{start: start % FirstGroupID} }
 
 // ticks converts a time to ticks, rounded up.
 func ticks(v int64) uint32 {
@@ -51,7 +53,7 @@ func ticks(v int64) uint32 {
 
 // Next returns an ID for a message that is first sent now and whose ID must not
 // be used again for lifetime: EXCHANGE_LIFETIME for a confirmable message,
-// NON_LIFETIME for a non-confirmable one. If all 65,536 are in use, ok is false
+// NON_LIFETIME for a non-confirmable one. If all 61,440 are in use, ok is false
 // and free is the moment when one will have become free.
 func (m *MessageIDs) Next(now netio.Instant, lifetime time.Duration) (id uint16, free netio.Instant, ok bool) {
 	if m.left == 0 || instantOf(m.hold) > now {
@@ -93,7 +95,7 @@ func instantOf(ticks uint32) netio.Instant { return netio.Instant(ticks) << idTi
 // earliest returns the block that becomes free first, beginning with the one
 // that is next in order, and when.
 func (m *MessageIDs) earliest() (block int, free uint32) {
-	block = int(m.next >> idBlockBits)
+	block = int(m.next>>idBlockBits) % idBlocks
 	if m.left > 0 {
 		block = (block + 1) % idBlocks
 	}
@@ -136,7 +138,7 @@ func (m *MessageIDs) enter(block int) {
 }
 
 func (m *MessageIDs) take(free uint32) uint16 {
-	id := m.start + m.next
+	id := uint16((uint32(m.start) + uint32(m.next)) % FirstGroupID)
 	b := m.block(int(m.next >> idBlockBits))
 	*b = max(*b, free)
 	m.next++

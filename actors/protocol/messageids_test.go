@@ -13,8 +13,8 @@ import (
 
 func TestMessageIDsSequential(t *testing.T) {
 	var m MessageIDs
-	m.Init(0xfffe)
-	for _, want := range []uint16{0xfffe, 0xffff, 0, 1} {
+	m.Init(FirstGroupID - 2)
+	for _, want := range []uint16{FirstGroupID - 2, FirstGroupID - 1, 0, 1} {
 		id, free, ok := m.Next(t0, time.Minute)
 		require.True(t, ok)
 		require.Zero(t, free)
@@ -29,7 +29,7 @@ func TestMessageIDsAllInUse(t *testing.T) {
 	var m MessageIDs
 	m.Init(777)
 	seen := make(map[uint16]bool)
-	for range 1 << 16 {
+	for range FirstGroupID {
 		id, _, ok := m.Next(t0, lifetime)
 		require.True(t, ok)
 		require.False(t, seen[id])
@@ -56,14 +56,14 @@ func TestMessageIDsSteadyRate(t *testing.T) {
 	for range 300_000 {
 		_, _, ok := m.Next(now, p.ExchangeLifetime())
 		require.True(t, ok)
-		now = now.Add(time.Second / 245)
+		now = now.Add(time.Second / 228)
 	}
 }
 
 // An ID that was used for a short lifetime is found among those with long ones.
 func TestMessageIDsFindsFreeBlock(t *testing.T) {
 	var m MessageIDs
-	for i := range 1 << 16 {
+	for i := range FirstGroupID {
 		lifetime := 247 * time.Second
 		if i>>idBlockBits == 5 {
 			lifetime = 10 * time.Second
@@ -82,7 +82,7 @@ func TestMessageIDsFindsFreeBlock(t *testing.T) {
 func TestMessageIDsForce(t *testing.T) {
 	var m MessageIDs
 	// Without a lifetime to go by, 247 s are assumed.
-	for i := range 1 << 16 {
+	for i := range FirstGroupID {
 		require.Equal(t, uint16(i), m.Force(t0))
 	}
 	_, free, ok := m.Next(t0, time.Second)
@@ -152,6 +152,7 @@ func TestMessageIDsModel(t *testing.T) {
 					break
 				}
 				known = max(known, lifetime)
+				require.Less(t, id, uint16(FirstGroupID), "the others are for groups")
 				if busy[id] > now {
 					t.Fatalf("ID %d at %d is in use until %d", id, now, busy[id])
 				}
