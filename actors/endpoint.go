@@ -220,6 +220,9 @@ func (e *endpoint) onRequest(ctx actor.Context, now netio.Instant, d *netio.Data
 	if o := in.msg.Options; o.Has(codec.OptionProxyURI) || o.Has(codec.OptionProxyScheme) {
 		return e.refuse(in, codec.ProxyingNotSupported, "")
 	}
+	if protocol.BadHopLimit(in.msg.Options) {
+		return e.refuse(in, codec.BadRequest, "Hop-Limit is not 1 to 255")
+	}
 	if !e.dispatch(ctx, now, d, in) {
 		return false
 	}

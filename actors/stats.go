@@ -24,7 +24,7 @@ type Stats struct {
 	// ask for a later block of a response that is kept.
 	Blocks uint64
 	// Refused counts requests answered with an error that asks no handler:
-	// 4.02, 4.04, 4.05 and 5.05.
+	// 4.00 for a bad Hop-Limit, 4.02, 4.04, 4.05 and 5.05.
 	Refused uint64
 	// Acknowledgements counts empty messages, ACK or RST, that answered a
 	// message of this node; Pings those that asked whether it is there.

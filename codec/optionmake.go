@@ -57,7 +57,10 @@ func Size2(bytes uint32) Option { return UintOption(OptionSize2, uint64(bytes)) 
 // class 2, 4 and 5 are not wanted; 0 wants all (RFC 7967 §2.1).
 func NoResponse(mask uint8) Option { return UintOption(OptionNoResponse, uint64(mask)) }
 
-// HopLimit makes a Hop-Limit option, 1 to 255 (RFC 8768 §3).
+// HopLimit makes a Hop-Limit option, 1 to 255 (RFC 8768 §3): through so many
+// proxies a request may go, less one. The proxy at which it ends answers 5.08,
+// whose diagnostic payload names the proxies on the way (§4). It means nothing to
+// a server that is asked directly, but that it must not be 0.
 func HopLimit(hops uint8) Option { return UintOption(OptionHopLimit, uint64(hops)) }
 
 // Echo makes an Echo option; value has 1 to 40 bytes (RFC 9175 §2.2.1).

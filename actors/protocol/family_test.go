@@ -75,7 +75,8 @@ func TestNextHop(t *testing.T) {
 		hops  uint8
 		code  codec.Code
 	}{
-		{nil, 16, 0}, {[]byte{255}, 254, 0}, {[]byte{2}, 1, 0}, {[]byte{1}, 0, codec.HopLimitReached}, {[]byte{0}, 0, codec.BadRequest}, {[]byte{1, 2}, 16, 0},
+		{nil, 16, 0}, {[]byte{255}, 254, 0}, {[]byte{2}, 1, 0}, {[]byte{1}, 0, codec.HopLimitReached}, {[]byte{0}, 0, codec.BadRequest},
+		{[]byte{}, 0, codec.BadRequest}, {[]byte{1, 2}, 0, codec.BadRequest}, {make([]byte, 9), 0, codec.BadRequest}, {[]byte{0, 2}, 1, 0},
 	} {
 		var o codec.Options
 		if c.value != nil {
@@ -84,6 +85,7 @@ func TestNextHop(t *testing.T) {
 		hops, code := NextHop(o)
 		require.Equal(t, c.hops, hops)
 		require.Equal(t, c.code, code)
+		require.Equal(t, c.code == codec.BadRequest, BadHopLimit(o))
 	}
 }
 

@@ -18,19 +18,32 @@ func Unwanted(request codec.Options, code codec.Code, multicast bool) bool {
 // (RFC 8768 §3).
 const DefaultHopLimit = 16
 
+// BadHopLimit reports whether a request has a Hop-Limit option of 0 or more than
+// 255, which proxies and servers alike answer with 4.00 (RFC 8768 §3).
+func BadHopLimit(request codec.Options) bool {
+	value, has := request.Get(codec.OptionHopLimit)
+	if !has {
+		return false
+	}
+	v, ok := codec.ParseUint(value)
+	return !ok || v == 0 || v > 255
+}
+
 // NextHop is what a proxy does with the Hop-Limit option of a request (RFC 8768
 // §3): hops is the value with which it is forwarded. If code is not 0 it is not
 // forwarded, but answered with that code: 5.08 at the end of its hops, 4.00 for
-// a value of 0.
+// one that is not 1 to 255. It is for applications that forward requests: a node
+// does not, and serves whatever arrives.
 func NextHop(request codec.Options) (hops uint8, code codec.Code) {
-	v, ok := request.Get(codec.OptionHopLimit)
-	switch {
-	case !ok || len(v) != 1: // one of another length is ignored: it is elective
-		return DefaultHopLimit, 0
-	case v[0] == 0:
+	if BadHopLimit(request) {
 		return 0, codec.BadRequest
-	case v[0] == 1:
+	}
+	v, ok := request.Uint(codec.OptionHopLimit)
+	switch {
+	case !ok:
+		return DefaultHopLimit, 0
+	case v == 1:
 		return 0, codec.HopLimitReached
 	}
-	return v[0] - 1, 0
+	return uint8(v - 1), 0
 }

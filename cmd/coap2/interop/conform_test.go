@@ -38,11 +38,9 @@ func TestConformServe(t *testing.T) {
 	}
 	t.Parallel()
 	at := startServe(t, "127.0.0.1")
-	results, r := conform(t, at.String(), "--only", "TD_COAP_CORE_*,TD_COAP_LINK_*,C2_MSG_*,C2_REQ_*,C2_HOSTILE_*")
+	results, r := conform(t, at.String())
+	require.Greater(t, len(results), 100)
 	for _, c := range results {
-		if c.ID == "C2_HOSTILE_08" { // needs Block1
-			continue
-		}
 		require.Equal(t, "pass", c.Result, "%+v", c)
 	}
 	require.Zero(t, r.code, "%v", r)
