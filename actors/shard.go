@@ -189,6 +189,12 @@ func (sh *shard) idle() {
 		}
 	}
 	next, ok := sh.nextDue()
+	if !ok && sh.obs != nil && sh.armed > 1 {
+		// It was for an observer, who is gone: a day is too long to wait for
+		// nothing.
+		sh.clockTimer.Stop()
+		sh.armed = 0
+	}
 	if !ok || sh.armed != 0 && sh.armed <= next {
 		return
 	}

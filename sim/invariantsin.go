@@ -126,7 +126,9 @@ func (r *received) ignored(w *World, h *host, e *actors.TapEvent) {
 // handles notes that a handler is called.
 func (r *received) handles(w *World, h *host, peer netio.Peer, m *codec.Message) {
 	x := r.open[h.messageKey(peer, m.MessageID)]
-	if x == nil {
+	if x == nil || x.code != m.Code || x.token != m.Token {
+		// The latter is no copy: its sender has restarted, knows nothing of the
+		// ID that it used, and chance gave it that once more.
 		return
 	}
 	if x.handled++; x.handled > 1 && x.once {

@@ -31,10 +31,15 @@ func (r *run) ask(a *action, t *tally, from, to int, q ask, random *rand.Rand, d
 	t.open++
 	since := r.w.Now()
 	r.event(a.name, "asks", from, to, "")
+	var c *carried // nil but for a transfer
 	ended := func(res *actors.Response, err error) {
 		what, detail := t.ended(r.w.Now(), since, res, err)
 		if err == nil {
 			r.answers++
+			if c != nil && !c.right(&r.states, res) {
+				t.wrong++
+				what, detail = "is wrong", fmt.Sprintf("%v with %d bytes, for %d", res.Code, len(res.Payload), len(c.sent))
+			}
 		}
 		r.event(a.name, what, from, to, detail)
 		if done != nil {
@@ -46,10 +51,15 @@ func (r *run) ask(a *action, t *tally, from, to int, q ask, random *rand.Rand, d
 		ended(nil, err)
 		return
 	}
-	call := n.Go(actors.Request{
+	req := actors.Request{
 		Method: q.method, URI: "coap://" + r.addr(to).String() + q.path, Payload: a.payload,
 		NonConfirmable: happens(a.non, random), Timeout: a.timeout,
-	}, ended)
+	}
+	if a.verb == transfer {
+		req.Payload = nil
+		c = r.carry(a, to, q, random, &req)
+	}
+	call := n.Go(req, ended)
 	if happens(a.cancel, random) {
 		r.w.AfterFunc(cancelAfter, call.Cancel)
 	}

@@ -21,6 +21,9 @@ const (
 	discover verb = "discover"
 	request  verb = "request"
 	load     verb = "load"
+	transfer verb = "transfer"
+	observe  verb = "observe"
+	alter    verb = "change"
 
 	crash     verb = "crash"
 	partition verb = "partition"
@@ -31,7 +34,7 @@ const (
 )
 
 var (
-	actionVerbs = map[verb]*section{discover: discoverKeys, request: requestKeys, load: loadKeys}
+	actionVerbs = map[verb]*section{discover: discoverKeys, request: requestKeys, load: loadKeys, transfer: transferKeys, observe: observeKeys, alter: changeKeys}
 	faultVerbs  = map[verb]*section{crash: crashKeys, partition: partitionKeys, disturb: disturbKeys, lie: lieKeys, kill: killKeys, rebind: rebindKeys}
 )
 
@@ -48,6 +51,9 @@ type action struct {
 	filters codec.Filters
 	group   netip.Addr
 	wait    time.Duration
+
+	// observe and change
+	path string
 
 	// request and load
 	to      *selector
@@ -72,8 +78,13 @@ type ask struct {
 
 // metrics returns the results that an action has.
 func (a *action) metrics() [][]metric {
-	if a.verb == discover {
+	switch a.verb {
+	case discover:
 		return [][]metric{actionMetrics, discoverMetrics}
+	case observe:
+		return [][]metric{actionMetrics, observeMetrics}
+	case transfer:
+		return [][]metric{actionMetrics, transferMetrics}
 	}
 	return [][]metric{actionMetrics}
 }
@@ -132,7 +143,7 @@ func (d *decoder) actionsOf(o *object, s *Scenario) {
 		if !d.named(name, at, path, "an action") {
 			return
 		}
-		ao, w := d.verbOf(v, at, path, "the action", actionVerbs, discover, request, load)
+		ao, w := d.verbOf(v, at, path, "the action", actionVerbs, discover, request, load, transfer, observe, alter)
 		if ao == nil {
 			return
 		}
@@ -142,6 +153,8 @@ func (d *decoder) actionsOf(o *object, s *Scenario) {
 		switch w {
 		case discover:
 			a.discovery(ao)
+		case observe, alter:
+			a.watching(ao, s)
 		default:
 			a.asking(ao, s)
 		}
@@ -246,13 +259,57 @@ func (a *action) asking(o *object, s *Scenario) {
 	if o.time("timeout", &a.timeout) && a.timeout == 0 {
 		o.fail("timeout", "want a time above 0s")
 	}
-	if a.verb == load {
+	if a.verb == transfer {
+		for _, q := range a.asks {
+			switch {
+			case q.method == codec.GET && !s.serves(q.path, func(r *resource) bool { return r.state > 0 }):
+				o.fail(name, "nobody has a resource %s with a state", q.path)
+			case q.method != codec.GET && !s.serves(q.path, func(r *resource) bool { return r.echo }):
+				o.fail(name, "nobody has a resource %s with echo", q.path)
+			}
+		}
+	}
+	if a.verb != request {
 		a.loading(o, s)
 		return
 	}
 	if a.from != nil && a.to != nil {
 		if n := int64(a.from.most()) * int64(a.to.most()) * int64(max(len(a.asks), 1)); n > maxRequests {
 			o.fail("to", "%d nodes ask %d each, which are %d requests; at most %d can be made at one time", a.from.most(), a.to.most(), n, maxRequests)
+		}
+	}
+}
+
+// serves reports whether a resource is as it is to be.
+func (s *Scenario) serves(path string, fits func(*resource) bool) bool {
+	for _, g := range s.nodes.groups {
+		for _, r := range g.resources {
+			if r.path == path && fits(r) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// watching reads what observe and change are about.
+func (a *action) watching(o *object, s *Scenario) {
+	name := string(a.verb)
+	o.text(name, &a.path)
+	if !s.serves(a.path, func(r *resource) bool { return r.state > 0 }) {
+		o.fail(name, "nobody has a resource %s with a state", quote(a.path))
+	}
+	if a.verb == alter {
+		return
+	}
+	a.to = o.who("to", &s.nodes)
+	o.share("non", &a.non)
+	if !o.time("for", &a.length) || a.length == 0 {
+		o.fail("for", "it says how long is observed; want a time above 0s")
+	}
+	if a.from != nil && a.to != nil {
+		if n := int64(a.from.most()) * int64(a.to.most()); n > maxRequests {
+			o.fail("to", "%d nodes observe %d each; at most %d can in all", a.from.most(), a.to.most(), maxRequests)
 		}
 	}
 }

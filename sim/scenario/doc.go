@@ -88,6 +88,10 @@
 //	  count             NUMBER            exactly so many of them have it, at random
 //	  text              TEXT              what it answers; "hello" without it
 //	  size              SIZE              … or so many bytes of anything
+//	  state             SIZE              … or a state of so many bytes, which the action change
+//	                                      changes, and which can be observed
+//	  max_age           TIME              how long a state is believed; 60s without it
+//	  echo              true, false       gives back what a request carries, if it carries something
 //	  methods           METHOD, …         what it can be asked; all of GET POST PUT DELETE FETCH PATCH
 //	                                      iPATCH without it
 //	  delay             TIME or A..B      how long its handler takes
@@ -150,10 +154,10 @@
 //	  group             ADDRESS           who is asked; 224.0.1.187, All CoAP Nodes, without it
 //	  wait              TIME              how long answers count; 10s without it
 //
-//	The ACTIONS request and load
+//	The ACTIONS request, load and transfer
 //	  to                WHO               the nodes that are asked
 //	  payload           TEXT              what the requests carry
-//	  size              SIZE              … or so many bytes of anything
+//	  size              SIZE              … or so many bytes of anything; of a transfer so many at most
 //	  non               SHARE             of the requests are NON (true = all); the others are CON
 //	  cancel            SHARE             of the requests are given up after a second
 //	  timeout           TIME              how long to wait for an answer; without it as RFC 7252 says
@@ -161,13 +165,30 @@
 //	An ACTION: request
 //	  request           METHOD PATH       every node of from asks every node of to; or a list of several
 //
-//	An ACTION: load
-//	  load              METHOD PATH       the nodes of from ask nodes of to at random, again and again;
-//	                                      of a list one at random
+//	The ACTIONS load and transfer
 //	  rate              NUMBER/s          each node of from asks so often, answered or not
 //	  outstanding       NUMBER            or each has so many requests open at a time; 1 without either
 //	  for               TIME              how long
 //	  count             NUMBER            and how many requests each of them makes at most
+//
+//	An ACTION: load
+//	  load              METHOD PATH       the nodes of from ask nodes of to at random, again and again;
+//	                                      of a list one at random
+//
+//	An ACTION: transfer
+//	  transfer          METHOD PATH       a load in which all bodies are others and come in blocks of
+//	                                      any size: a GET is answered with a state, all else with what
+//	                                      it carries (echo)
+//
+//	An ACTION: observe
+//	  observe           PATH              every node of from observes a state of every node of to but
+//	                                      itself; again, where that fails
+//	  to                WHO               the nodes that are observed
+//	  for               TIME              how long
+//	  non               SHARE             of the registrations are NON
+//
+//	An ACTION: change
+//	  change            PATH              the nodes of from change a state
 //
 //	The FAULTS crash, partition, disturb and lie
 //	  for               TIME              how long it lasts; without it to the end
@@ -231,6 +252,16 @@
 //	  t90_ms            until 90% of them had
 //	  t99_ms            until 99% of them had
 //	  t100_ms           until all of them had
+//
+//	RESULTS of observe besides
+//	  states            states that were told
+//	  behind            nodes that in the end did not know the last state of what they observed
+//	  wrong             bodies and states that are not what was sent, and states that came after newer
+//	                    ones
+//
+//	RESULTS of transfer besides
+//	  wrong             bodies and states that are not what was sent, and states that came after newer
+//	                    ones
 //
 //	RESULTS of the whole run
 //	  nodes             nodes of the scenario

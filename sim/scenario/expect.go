@@ -115,10 +115,10 @@ func parseResult(s string, actions []*action) (operand, unit, error) {
 			o.world = true
 			return o, m.unit, nil
 		}
-		m, ok := findMetric(s, actionMetrics, discoverMetrics)
+		m, ok := findMetric(s, actionMetrics, discoverMetrics, observeMetrics, transferMetrics)
 		switch {
 		case !ok:
-			return o, 0, unknownWord("result", s, metricNames(actionMetrics, discoverMetrics, worldMetrics))
+			return o, 0, unknownWord("result", s, metricNames(actionMetrics, discoverMetrics, observeMetrics, worldMetrics))
 		case !anyHas(actions, s):
 			return o, 0, fmt.Errorf("no action has the result %s", quote(s))
 		}

@@ -22,6 +22,8 @@ func Help() string {
 	}{
 		{"RESULTS of an action, in expect as NAME.RESULT, or as RESULT of all actions together", actionMetrics},
 		{"RESULTS of discover besides", discoverMetrics},
+		{"RESULTS of observe besides", observeMetrics},
+		{"RESULTS of transfer besides", transferMetrics},
 		{"RESULTS of the whole run", worldMetrics},
 	} {
 		fmt.Fprintf(&b, "%s\n", t.title)

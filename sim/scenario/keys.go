@@ -78,6 +78,9 @@ var (
 		{"count", "NUMBER", "exactly so many of them have it, at random"},
 		{"text", "TEXT", "what it answers; \"hello\" without it"},
 		{"size", "SIZE", "… or so many bytes of anything"},
+		{"state", "SIZE", "… or a state of so many bytes, which the action change changes, and which can be observed"},
+		{"max_age", "TIME", "how long a state is believed; 60s without it"},
+		{"echo", "true, false", "gives back what a request carries, if it carries something"},
 		{"methods", "METHOD, …", "what it can be asked; all of GET POST PUT DELETE FETCH PATCH iPATCH without it"},
 		{"delay", "TIME or A..B", "how long its handler takes"},
 		{"fail", "SHARE", "of the requests fail: 5.00"},
@@ -124,10 +127,10 @@ var (
 	actionKeys = &section{title: "Every ACTION", keys: []key{
 		{"from", "WHO", "the nodes that do it"},
 	}}
-	askKeys = &section{title: "The ACTIONS request and load", keys: []key{
+	askKeys = &section{title: "The ACTIONS request, load and transfer", keys: []key{
 		{"to", "WHO", "the nodes that are asked"},
 		{"payload", "TEXT", "what the requests carry"},
-		{"size", "SIZE", "… or so many bytes of anything"},
+		{"size", "SIZE", "… or so many bytes of anything; of a transfer so many at most"},
 		{"non", "SHARE", "of the requests are NON (true = all); the others are CON"},
 		{"cancel", "SHARE", "of the requests are given up after a second"},
 		{"timeout", "TIME", "how long to wait for an answer; without it as RFC 7252 says"},
@@ -142,11 +145,25 @@ var (
 	}, more: []*section{timeKeys, actionKeys, askKeys}}
 	loadKeys = &section{title: "An ACTION: load", keys: []key{
 		{"load", "METHOD PATH", "the nodes of from ask nodes of to at random, again and again; of a list one at random"},
+	}, more: []*section{timeKeys, actionKeys, askKeys, paceKeys}}
+	transferKeys = &section{title: "An ACTION: transfer", keys: []key{
+		{"transfer", "METHOD PATH", "a load in which all bodies are others and come in blocks of any size: a GET is answered with a state, all else with what it carries (echo)"},
+	}, more: []*section{timeKeys, actionKeys, askKeys, paceKeys}}
+	observeKeys = &section{title: "An ACTION: observe", keys: []key{
+		{"observe", "PATH", "every node of from observes a state of every node of to but itself; again, where that fails"},
+		{"to", "WHO", "the nodes that are observed"},
+		{"for", "TIME", "how long"},
+		{"non", "SHARE", "of the registrations are NON"},
+	}, more: []*section{timeKeys, actionKeys}}
+	changeKeys = &section{title: "An ACTION: change", keys: []key{
+		{"change", "PATH", "the nodes of from change a state"},
+	}, more: []*section{timeKeys, actionKeys}}
+	paceKeys = &section{title: "The ACTIONS load and transfer", keys: []key{
 		{"rate", "NUMBER/s", "each node of from asks so often, answered or not"},
 		{"outstanding", "NUMBER", "or each has so many requests open at a time; 1 without either"},
 		{"for", "TIME", "how long"},
 		{"count", "NUMBER", "and how many requests each of them makes at most"},
-	}, more: []*section{timeKeys, actionKeys, askKeys}}
+	}}
 	lastKeys = &section{title: "The FAULTS crash, partition, disturb and lie", keys: []key{
 		{"for", "TIME", "how long it lasts; without it to the end"},
 	}}
@@ -182,7 +199,7 @@ var (
 func sections() []*section {
 	return []*section{
 		fileKeys, groupKeys, resourceKeys, paramKeys, linkKeys,
-		timeKeys, actionKeys, discoverKeys, askKeys, requestKeys, loadKeys,
+		timeKeys, actionKeys, discoverKeys, askKeys, requestKeys, paceKeys, loadKeys, transferKeys, observeKeys, changeKeys,
 		lastKeys, crashKeys, partitionKeys, disturbKeys, lieKeys, killKeys, rebindKeys,
 	}
 }

@@ -49,7 +49,14 @@ var (
 		{"t99_ms", milliseconds, "until 99% of them had"},
 		{"t100_ms", milliseconds, "until all of them had"},
 	}
-	worldMetrics = []metric{
+	observeMetrics = []metric{
+		{"states", plain, "states that were told"},
+		{"behind", plain, "nodes that in the end did not know the last state of what they observed"},
+		wrongMetric,
+	}
+	transferMetrics = []metric{wrongMetric}
+	wrongMetric     = metric{"wrong", plain, "bodies and states that are not what was sent, and states that came after newer ones"}
+	worldMetrics    = []metric{
 		{"nodes", plain, "nodes of the scenario"},
 		{"virtual_ms", milliseconds, "how long it lasted, in virtual time"},
 		{"deliveries", plain, "datagrams that arrived"},

@@ -50,6 +50,9 @@ type resource struct {
 	delay   span
 	fail    float64
 	panics  float64
+	state   int           // the length of its state; 0 = it has none
+	maxAge  time.Duration // of a state
+	echo    bool
 	options actors.Resource // without handlers
 }
 
@@ -202,6 +205,9 @@ func (d *decoder) paramsOf(o *object, p *protocol.Params) {
 // allMethods are what a resource can be asked.
 var allMethods = [...]codec.Code{codec.GET, codec.POST, codec.PUT, codec.DELETE, codec.FETCH, codec.PATCH, codec.IPATCH}
 
+// maxState is the longest state, which travels in blocks.
+const maxState = 1 << 20
+
 // maxPayload is the longest representation: it must fit into a message.
 const maxPayload = 60_000
 
@@ -236,6 +242,16 @@ func (d *decoder) resourceOf(path string, at pos, o *object, nodes int) *resourc
 			}
 		}
 	}
+	o.size("state", &r.state, maxState)
+	r.maxAge = time.Minute
+	o.time("max_age", &r.maxAge)
+	o.bool("echo", &r.echo)
+	switch {
+	case r.state > 0 && (o.find("text") != nil || o.find("size") != nil):
+		o.fail("state", "text and size say what it answers; use one of them")
+	case r.state == 0 && o.find("max_age") != nil:
+		o.fail("max_age", "it is for a state, which the resource does not have")
+	}
 	o.span("delay", &r.delay)
 	o.share("fail", &r.fail)
 	o.share("panic", &r.panics)
@@ -243,6 +259,9 @@ func (d *decoder) resourceOf(path string, at pos, o *object, nodes int) *resourc
 	o.bool("separate", &res.Separate)
 	o.bool("inline", &res.Inline)
 	o.bool("observable", &res.Observable)
+	if r.state > 0 {
+		res.Observable = true
+	}
 	o.bool("hidden", &res.Hidden)
 	o.count("concurrency", &res.Concurrency, 1, 1<<20)
 	o.count("backlog", &res.Backlog, 1, 1<<20)

@@ -68,6 +68,7 @@ type run struct {
 	tallies []*tally
 	stop    time.Duration
 	answers uint64
+	states  states
 	broken  []string // what made the run fail, besides expectations
 	down    map[int]bool
 	liar    *sim.Peer // nil while nobody lies
@@ -86,7 +87,8 @@ type place struct {
 // an expectation that does not hold, an invariant that is violated and a panic
 // are no errors. Errors are those of Options.Progress.
 func (s *Scenario) Run(seed uint64, o Options) (rep *Report, err error) {
-	r := &run{s: s, o: o, w: sim.Config{Seed: seed, Unchecked: !s.invariants}.New(), stop: s.stop, down: map[int]bool{}}
+	r := &run{s: s, o: o, w: sim.Config{Seed: seed, Unchecked: !s.invariants}.New(), stop: s.stop, down: map[int]bool{},
+		states: states{now: map[stateKey]uint64{}, routes: map[stateKey]*actors.Route{}}}
 	if o.Until > 0 {
 		r.stop = o.Until
 	}
@@ -349,7 +351,11 @@ func (r *run) arm(a *action, t *tally) error {
 		return r.armDiscovery(a, t)
 	case request:
 		r.repeat(&a.schedule, func(n int) { r.request(a, t, n) })
-	case load:
+	case observe:
+		r.repeat(&a.schedule, func(n int) { r.observe(a, t, n) })
+	case alter:
+		r.repeat(&a.schedule, func(n int) { r.change(a, t, n) })
+	case load, transfer:
 		r.repeat(&a.schedule, func(n int) { r.load(a, t, n) })
 	}
 	return nil

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"bytes"
 	"context"
 	"math/rand/v2"
 	"time"
@@ -69,8 +70,8 @@ func (p *place) listing(filters codec.Filters) []*lot {
 func (p *place) shared() []*actors.Resource {
 	shared := make([]*actors.Resource, len(p.resources))
 	for i, res := range p.resources {
-		if res.delay.from == res.delay.to && chanceless(res.fail) && chanceless(res.panics) {
-			made := res.make(nil)
+		if res.state == 0 && res.delay.from == res.delay.to && chanceless(res.fail) && chanceless(res.panics) {
+			made := res.make(nil, nil, stateKey{})
 			shared[i] = &made
 		}
 	}
@@ -87,19 +88,23 @@ func (r *run) furnish(p *place, shared []*actors.Resource, i int, n *actors.Node
 		}
 		made := shared[k]
 		if made == nil {
-			own := res.make(r.w.Rand(p.pattern.name(i), "resource"+res.path))
+			own := res.make(r.w.Rand(p.pattern.name(i), "resource"+res.path), &r.states, stateKey{p.first + i, res.path})
 			made = &own
 		}
-		if _, err := n.Handle(res.path, *made); err != nil {
+		route, err := n.Handle(res.path, *made)
+		if err != nil {
 			return err
+		}
+		if res.state > 0 {
+			r.states.routes[stateKey{p.first + i, res.path}] = route
 		}
 	}
 	return nil
 }
 
 // make makes a resource; nothing in it is left to chance where random is nil.
-func (res *resource) make(random *rand.Rand) actors.Resource {
-	h := func(ctx context.Context, _ *actors.Request) (*actors.Response, error) {
+func (res *resource) make(random *rand.Rand, s *states, key stateKey) actors.Resource {
+	h := func(ctx context.Context, q *actors.Request) (*actors.Response, error) {
 		if d := res.delay.draw(random); d > 0 {
 			if err := actors.Sleep(ctx, d); err != nil {
 				return nil, err
@@ -110,6 +115,12 @@ func (res *resource) make(random *rand.Rand) actors.Resource {
 		}
 		if happens(res.fail, random) {
 			return nil, actors.Errorf(codec.InternalServerError, "the scenario says so")
+		}
+		switch {
+		case res.echo && len(q.Payload) > 0:
+			return actors.Bytes(codec.OctetStream, bytes.Clone(q.Payload))
+		case res.state > 0:
+			return s.serve(key, res)
 		}
 		return actors.Bytes(codec.TextPlain, res.payload)
 	}

@@ -20,6 +20,9 @@ type tally struct {
 	times       []time.Duration
 	sorted      bool
 
+	// observe and transfer
+	states, behind, wrong uint64
+
 	// discover
 	expected, responders, duplicates uint64
 	found                            []time.Duration // until a node was found
@@ -127,6 +130,12 @@ func (t *tally) value(name string) float64 {
 		return ratio(t.responders, t.expected)
 	case "duplicates":
 		return float64(t.duplicates)
+	case "states":
+		return float64(t.states)
+	case "behind":
+		return float64(t.behind)
+	case "wrong":
+		return float64(t.wrong)
 	case "t50_ms":
 		return t.until(0.50)
 	case "t90_ms":
@@ -199,6 +208,9 @@ func sum(tallies []*tally) *tally {
 		s.expected += t.expected
 		s.responders += t.responders
 		s.duplicates += t.duplicates
+		s.states += t.states
+		s.behind += t.behind
+		s.wrong += t.wrong
 		s.times = append(s.times, t.times...)
 		s.found = append(s.found, t.found...)
 		if t.begun {
