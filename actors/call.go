@@ -390,7 +390,7 @@ func (sh *shard) finish(c *Call, res *Response, err error) {
 	}
 	sh.callback(c, res, err)
 	if last {
-		sh.out.flush()
+		sh.flush()
 		sh.post(sh.node.pid, noCalls{})
 	}
 }

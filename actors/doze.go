@@ -68,7 +68,7 @@ func (n *Node) Idle() bool {
 		return false
 	}
 	for _, sh := range n.shards {
-		if len(sh.free) < len(sh.slots) || len(sh.out.grams) > 0 || sh.serving > 0 || sh.waiting.Load() > 0 || sh.observed() || sh.loop.queued() > 0 {
+		if len(sh.free) < len(sh.slots) || sh.out != nil && len(sh.out.grams) > 0 || sh.serving > 0 || sh.waiting.Load() > 0 || sh.observed() || sh.loop.queued() > 0 {
 			return false
 		}
 	}
@@ -87,7 +87,7 @@ func (n *Node) rouse() {
 	}
 	n.asleep = false
 	if n.shard.workbench == nil {
-		n.shard.workbench = n.shard.newWorkbench()
+		n.shard.workbench = &workbench{}
 	}
 	if err := n.spawn(); err != nil { // the names were given back
 		n.log.Error("actors: a node could not be roused", "error", err)

@@ -47,7 +47,12 @@ type Env struct {
 	// Rand is asked with. For simulators.
 	Observe func(node string) Observer
 
+	// Serial: everything that the nodes do happens on one goroutine, or as if it
+	// did, so that they may share what they work with. For simulators.
+	Serial bool
+
 	roots    *rootStrategy
+	spares   *spares // of all nodes, if Serial
 	settings atomic.Pointer[settings] // of the node that was started last
 }
 
@@ -133,7 +138,7 @@ func NewEnv(clock netio.Clock, runner Runner, log *slog.Logger) *Env {
 		log = slog.New(slog.DiscardHandler)
 	}
 	e := &Env{System: newActorSystem(warnings(log)), Clock: clock, Runner: runner, Log: log}
-	e.roots = &rootStrategy{e}
+	e.roots, e.spares = &rootStrategy{e}, &spares{}
 	return e
 }
 
@@ -141,7 +146,7 @@ func NewEnv(clock netio.Clock, runner Runner, log *slog.Logger) *Env {
 // run fast or slow.
 func (e *Env) WithClock(c netio.Clock) *Env {
 	o := &Env{System: e.System, Clock: c, Rand: e.Rand, Log: e.Log, Runner: e.Runner,
-		Open: e.Open, Resolve: e.Resolve, Tap: e.Tap, Observe: e.Observe, roots: e.roots}
+		Open: e.Open, Resolve: e.Resolve, Tap: e.Tap, Observe: e.Observe, Serial: e.Serial, roots: e.roots, spares: e.spares}
 	o.settings.Store(e.settings.Load())
 	return o
 }

@@ -79,6 +79,7 @@ func (sh *shard) takeBatch() *inbatch {
 		b := sh.batches[n-1]
 		sh.batches = sh.batches[:n-1]
 		sh.batchBytes -= b.size()
+		b.sh = sh
 		return b
 	}
 	return &inbatch{sh: sh}
@@ -158,9 +159,9 @@ func (sh *shard) takeIncoming(b *inbatch) *incoming {
 		in = sh.spare[n-1]
 		sh.spare = sh.spare[:n-1]
 	} else {
-		in = &incoming{sh: sh}
+		in = &incoming{}
 	}
-	in.batch, in.used = b, true
+	in.sh, in.batch, in.used = sh, b, true
 	b.refs++
 	return in
 }
@@ -215,7 +216,7 @@ func (in *incoming) free() {
 	if cap(own) > 2048 {
 		own = nil
 	}
-	*in = incoming{sh: sh, own: own}
+	*in = incoming{own: own}
 	in.msg.Options = opts
 	if len(sh.spare) < maxSpare {
 		sh.spare = append(sh.spare, in)

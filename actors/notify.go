@@ -76,7 +76,7 @@ func (o *observing) notify(now netio.Instant, n *protocol.Notice) {
 // sendTemplate queues a message that was encoded before, with its own type,
 // message ID and token.
 func (sh *shard) sendTemplate(t *codec.Template, typ codec.Type, mid uint16, token codec.Token, dst to, note string) {
-	data := sh.out.template(t, typ, mid, token, dst)
+	data := sh.writer().template(t, typ, mid, token, dst)
 	if sh.tapped() {
 		var m codec.Message
 		if m.Parse(data) == nil {

@@ -38,6 +38,8 @@ type shard struct {
 	cells     *actor.Props // see cellProps
 
 	*workbench // nil while the node dozes and no timer fires
+	*spares
+	out        *writer // nil while there is nothing to send
 	dedup      *protocol.Dedup
 	peers      *protocol.Peers[peerState]
 	timers     protocol.Deadlines[timer]
@@ -66,23 +68,29 @@ type shard struct {
 
 	armed      netio.Instant // when the clock's timer will fire; 0 = none
 	clockTimer netio.Timer
-	batchMu    sync.Mutex
 }
 
 // workbench is what a shard works with, and can do without while the node dozes.
 type workbench struct {
-	out         writer
+	slots   []*slot
+	free    []*slot
+	byToken map[tokenKey]*slot
+	byMID   map[protocol.DedupKey]*slot // own messages that await ACK or RST
+	unacked slotList                    // exchanges with a separate response that is not acknowledged
+}
+
+// spares is what a shard uses again and again, and nothing that it has to
+// remember. Where the nodes of an Env run on one goroutine, all of them share
+// one: thousands of nodes that take turns find it in the processor's cache.
+type spares struct {
 	event       TapEvent      // what is being told
 	resent      codec.Message // what is being sent again
-	slots       []*slot
-	free        []*slot
-	byToken     map[tokenKey]*slot
-	byMID       map[protocol.DedupKey]*slot // own messages that await ACK or RST
-	callBatches []*callBatch                // free list
-	unacked     slotList                    // exchanges with a separate response that is not acknowledged
-	spare       []*incoming                 // free list
-	batches     []*inbatch                  // free list, shared with the transport's readers: guarded by batchMu
-	batchBytes  int                         // size of all in batches; guarded by batchMu
+	writers     []*writer     // free lists
+	callBatches []*callBatch
+	spare       []*incoming
+	batchMu     sync.Mutex
+	batches     []*inbatch // shared with the transport's readers: guarded by batchMu
+	batchBytes  int        // size of all in batches; guarded by batchMu
 }
 
 // peerState is what a shard remembers of one peer.
@@ -152,7 +160,10 @@ func newShard(n *Node, index int) *shard {
 		rand: n.env.Rand(n.id, "shard"+suffix),
 	}
 	sh.loop.idle = sh.idle
-	sh.workbench = sh.newWorkbench()
+	sh.workbench, sh.spares = &workbench{}, n.env.spares
+	if !n.env.Serial {
+		sh.spares = &spares{}
+	}
 	secret := n.env.Rand(n.id, "message IDs"+suffix)
 	sh.midSecret = [2]uint64{secret.Uint64(), secret.Uint64()}
 	if n.public {
@@ -167,8 +178,6 @@ func newShard(n *Node, index int) *shard {
 	return sh
 }
 
-func (sh *shard) newWorkbench() *workbench { return &workbench{out: writer{sh: sh}} }
-
 func (sh *shard) now() netio.Instant { return sh.env.Clock.Now() }
 
 // post sends a message to an actor of this node, or of another.
@@ -181,12 +190,10 @@ func (sh *shard) idle() {
 		sh.loop.again = sh.obs.pump()
 	}
 	sh.publish() // before anybody can have the answers
-	if sh.workbench != nil {
-		sh.out.flush()
-		if sh.node.asleep {
-			sh.workbench = nil
-			sh.loop.forget()
-		}
+	sh.flush()
+	if sh.node.asleep && sh.workbench != nil {
+		sh.workbench = nil
+		sh.loop.forget()
 	}
 	next, ok := sh.nextDue()
 	if !ok && sh.obs != nil && sh.armed > 1 {
@@ -218,7 +225,7 @@ func (sh *shard) fire() {
 	now := sh.now()
 	sh.armed = 0
 	if sh.workbench == nil {
-		sh.workbench = sh.newWorkbench()
+		sh.workbench = &workbench{}
 	}
 	if sh.obs != nil {
 		sh.obs.due(now)
@@ -381,7 +388,7 @@ func (sh *shard) onUnkeep(pe *peerEntry) {
 func (sh *shard) checkQuiet() {
 	if sh.stopping && sh.serving == 0 && !sh.told {
 		sh.told = true
-		sh.out.flush()
+		sh.flush()
 		sh.post(sh.node.pid, quiet{})
 	}
 }
@@ -393,7 +400,7 @@ func (sh *shard) send(m *codec.Message, dst to, note string) ([]byte, error) {
 		sh.node.log.Error("actors: a message could not be sent", "peer", dst.peer, "error", err)
 		return nil, err
 	}
-	data, err := sh.out.encode(m, dst)
+	data, err := sh.writer().encode(m, dst)
 	if err != nil {
 		sh.node.log.Error("actors: a message could not be encoded", "peer", dst.peer, "error", err)
 		return nil, err
@@ -419,7 +426,7 @@ func appendDatagram(dst []byte, m *codec.Message) ([]byte, error) {
 
 // resend queues bytes that were encoded before.
 func (sh *shard) resend(data []byte, dst to, note string) {
-	sh.out.copyOut(data, dst)
+	sh.writer().copyOut(data, dst)
 	if sh.tapped() {
 		m := &sh.resent
 		if m.Parse(data) == nil {

@@ -105,7 +105,7 @@ func (t *transportActor) close(then func()) {
 
 func (t *transportActor) onStop() {
 	n := t.node
-	n.shard.out.flush()
+	n.shard.flush()
 	t.close(func() { n.env.System.Root.Send(n.pid, transportClosed{}) })
 }
 

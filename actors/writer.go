@@ -25,6 +25,31 @@ type to struct {
 	ifi   int
 }
 
+// writer returns the writer of the shard, which is one of those that lie there
+// unless something waits to be sent already.
+func (sh *shard) writer() *writer {
+	if sh.out == nil {
+		if n := len(sh.writers); n > 0 {
+			sh.out = sh.writers[n-1]
+			sh.writers = sh.writers[:n-1]
+			sh.out.sh = sh
+		} else {
+			sh.out = &writer{sh: sh}
+		}
+	}
+	return sh.out
+}
+
+// flush sends what waits.
+func (sh *shard) flush() {
+	if w := sh.out; w != nil {
+		w.flush()
+		// It stays until here, for to send is to call the transport.
+		sh.out = nil
+		sh.writers = append(sh.writers, w)
+	}
+}
+
 // encode appends m to the batch and returns its bytes, valid until the next
 // call. A message that cannot be encoded is reported, not sent.
 func (w *writer) encode(m *codec.Message, dst to) ([]byte, error) {

@@ -101,3 +101,32 @@ func BenchmarkDiscovery(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkAwake is what a node costs that has its actors: N nodes have been
+// asked for their resource, one by one, and have answered just now.
+func BenchmarkAwake(b *testing.B) {
+	for _, nodes := range []int{4000} {
+		b.Run(fmt.Sprint(nodes), func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				w := sim.New(1)
+				p := sensors(b, w, nodes)
+				a := newAsker(b, w)
+				before := heap()
+				b.StartTimer()
+				m := codec.Message{Type: codec.CON, Code: codec.GET, MessageID: 7, Options: codec.Options{codec.URIPath("temp")}}
+				data, err := m.Append(nil)
+				require.NoError(b, err)
+				for i := range nodes {
+					require.NoError(b, a.peer.Send(p.Addr(i), data))
+				}
+				w.RunFor(100 * time.Millisecond)
+				require.Equal(b, nodes, a.answers)
+				b.StopTimer()
+				b.ReportMetric(float64(heap()-before)/float64(nodes), "B/node")
+				w.Close()
+				b.StartTimer()
+			}
+		})
+	}
+}

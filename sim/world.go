@@ -111,7 +111,7 @@ func (c Config) New() *World {
 	w.env = actors.NewEnv(clock{w}, runner{w}, slog.New(&logHandler{w: w}))
 	w.env.Rand = w.nodeRand
 	w.env.Observe = func(string) actors.Observer { return w.starting.life }
-	w.env.Resolve = w.resolve
+	w.env.Resolve, w.env.Serial = w.resolve, !c.Live
 	if c.Live {
 		w.goLive()
 	}
