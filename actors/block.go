@@ -319,7 +319,7 @@ func (sh *shard) readBody(in *incoming, k *kept) {
 	in.cut = true
 	if code != 0 {
 		in.res, in.err = nil, &CodeError{Code: code, Diagnostic: pastTheEnd}
-		sh.post(in.slot.pid, in)
+		sh.post(in.slot.box, in)
 		return
 	}
 	k.users++
@@ -335,7 +335,7 @@ func (sh *shard) readBody(in *incoming, k *kept) {
 		defer func() {
 			sh.recovered(recover(), "reading a Response.Body")
 			in.readDone(c, part[:n], err)
-			sh.env.System.Root.Send(slot.pid, in)
+			sh.env.send(slot.box, in)
 		}()
 		n, err = readAt(src, part, c.From)
 	})

@@ -310,7 +310,7 @@ func (e *endpoint) onLaunch(ctx ctxActor, c *Call) {
 		}
 	}
 	c.stamp(mid)
-	sh.post(s.pid, startCall{c})
+	sh.post(s.box, startCall{c})
 }
 
 // startCall: an exchange is to make a call. A message of one pointer costs no
@@ -353,7 +353,7 @@ func (e *endpoint) onCancel(m cancelCall) {
 	switch {
 	case c.ended:
 	case c.slot != nil:
-		e.sh.post(c.slot.pid, abort{c.slot.gen, m.err})
+		e.sh.post(c.slot.box, abort{c.slot.gen, m.err})
 	case c.transfer != nil && c.transfer.writing:
 		c.transfer.cause = m.err
 	default:
@@ -391,7 +391,7 @@ func (sh *shard) finish(c *Call, res *Response, err error) {
 	sh.callback(c, res, err)
 	if last {
 		sh.flush()
-		sh.post(sh.node.pid, noCalls{})
+		sh.post(sh.node.box, noCalls{})
 	}
 }
 

@@ -153,7 +153,7 @@ func idle(n *Node) bool {
 	busy := false
 	for _, sh := range n.shards {
 		sh.loop.mu.Lock()
-		busy = busy || sh.loop.draining || len(sh.loop.queue) > 0
+		busy = busy || sh.loop.draining || len(sh.loop.queue) > sh.loop.head
 	}
 	for _, sh := range n.shards {
 		sh.loop.mu.Unlock()

@@ -1,8 +1,6 @@
 package actors
 
 import (
-	"github.com/asynkron/protoactor-go/actor"
-
 	"github.com/coap2/coap2/actors/protocol"
 )
 
@@ -27,24 +25,25 @@ func (n *Node) Doze() bool {
 		return false
 	}
 	registry := n.env.System.ProcessRegistry
-	forget := func(pid *actor.PID) {
-		if pid != nil {
-			registry.Remove(pid)
+	forget := func(box *mailbox) {
+		if box != nil {
+			registry.Remove(box.pid)
+			box.die()
 		}
 	}
 	for _, s := range sh.slots {
 		// The next have their names.
 		sh.firstGen = max(sh.firstGen, s.gen+1)
-		forget(s.pid)
+		forget(s.box)
 	}
 	for _, r := range n.router.Load().routes {
-		forget(r.sites[0].pid)
+		forget(r.sites[0].box)
 		r.sites[0] = site{}
 	}
-	for _, pid := range [...]*actor.PID{sh.endpoint, sh.resources, n.socket, n.pid} {
-		forget(pid)
+	for _, box := range [...]*mailbox{sh.endpoint, sh.resources, n.socket, n.box} {
+		forget(box)
 	}
-	n.pid, n.socket, n.adopt, n.asleep = nil, nil, true, true
+	n.box, n.socket, n.adopt, n.asleep = nil, nil, true, true
 	sh.endpoint, sh.resources, sh.exchange, sh.cells = nil, nil, nil, nil
 	sh.workbench = nil
 	if sh.timers.Len() == 0 {
@@ -64,7 +63,7 @@ func (n *Node) Idle() bool {
 	n.mu.Lock()
 	busy := n.stopped || n.calls != nil || n.watching != nil
 	n.mu.Unlock()
-	if busy || len(n.groupCalls()) > 0 || n.pid == nil || n.transport.Load() == nil {
+	if busy || len(n.groupCalls()) > 0 || n.box == nil || n.transport.Load() == nil {
 		return false
 	}
 	for _, sh := range n.shards {

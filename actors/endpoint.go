@@ -84,8 +84,8 @@ func (e *endpoint) onBatch(ctx actor.Context, b *inbatch) {
 		calls := pl.pending
 		pl.pending = nil
 		e.touched[i] = nil
-		if pl.pid != nil {
-			e.sh.post(pl.pid, calls)
+		if pl.box != nil {
+			e.sh.post(pl.box, calls)
 		} else {
 			e.sh.post(e.sh.resources, calls)
 		}
@@ -289,10 +289,10 @@ func (e *endpoint) onEmpty(p netio.Peer, in *incoming, reset bool) {
 		e.sh.ignored(in, "unmatched")
 	case reset:
 		e.sh.stats.acknowledgements.Add(1)
-		e.sh.post(s.pid, wasReset{s.gen})
+		e.sh.post(s.box, wasReset{s.gen})
 	default:
 		e.sh.stats.acknowledgements.Add(1)
-		e.sh.post(s.pid, acknowledged{s.gen})
+		e.sh.post(s.box, acknowledged{s.gen})
 	}
 }
 
@@ -409,7 +409,7 @@ func (sh *shard) seenResponse(now netio.Instant, in *incoming, con bool) bool {
 
 func (e *endpoint) deliver(s *slot, in *incoming) bool {
 	in.slot, in.gen, in.reply = s, s.gen, true
-	e.sh.post(s.pid, in)
+	e.sh.post(s.box, in)
 	return true
 }
 
@@ -420,7 +420,7 @@ func (e *endpoint) failCall(p netio.Peer, t codec.Token, err error) {
 		return
 	}
 	if s := e.sh.byToken[tokenKey{pe.ID, t}]; s != nil {
-		e.sh.post(s.pid, abort{s.gen, err})
+		e.sh.post(s.box, abort{s.gen, err})
 	}
 }
 
@@ -440,7 +440,7 @@ func (e *endpoint) onUndelivered(u *undelivered) {
 	}
 	if m.Type == codec.NON || m.Type == codec.CON && !errors.Is(u.err, netio.ErrTransient) {
 		if s := e.slotFor(e.sh.peers.Find(u.peer), m.MessageID); s != nil {
-			e.sh.post(s.pid, abort{s.gen, err})
+			e.sh.post(s.box, abort{s.gen, err})
 		}
 	}
 }

@@ -52,7 +52,7 @@ type Env struct {
 	Serial bool
 
 	roots    *rootStrategy
-	spares   *spares // of all nodes, if Serial
+	spares   *spares                  // of all nodes, if Serial
 	settings atomic.Pointer[settings] // of the node that was started last
 }
 

@@ -3,8 +3,6 @@ package actors
 import (
 	"sync"
 
-	"github.com/asynkron/protoactor-go/actor"
-
 	"github.com/coap2/coap2/netio"
 )
 
@@ -24,7 +22,7 @@ type gate struct {
 // ticket is the right of a shard's longest waiting call to the next turn.
 type ticket struct {
 	site *site
-	pid  *actor.PID // of its resource actor
+	box  *mailbox // of its resource actor
 }
 
 type admission uint8

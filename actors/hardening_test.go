@@ -79,8 +79,8 @@ func TestRetransmissionTimerThatTheAckOvertook(t *testing.T) {
 	req := p.next()
 	onLoop(cli, func() {
 		s := openSlot(cli)
-		cli.shard.post(s.pid, acknowledged{s.gen})
-		cli.shard.post(s.pid, exchangeTimer{s.gen, timerRetransmit})
+		cli.shard.post(s.box, acknowledged{s.gen})
+		cli.shard.post(s.box, exchangeTimer{s.gen, timerRetransmit})
 	})
 	var armed protocol.Handle
 	onLoop(cli, func() { armed = openSlot(cli).first })
@@ -159,7 +159,7 @@ func TestBackOffGrowsWhileTheSocketIsDead(t *testing.T) {
 	onLoop(n, func() {
 		n.openedAt = n.env.Clock.Now().Add(-time.Hour)
 		for range 5 {
-			a.HandleFailure(nil, supervisor{}, n.pid, nil, &socketFailure{errors.New("no")}, nil)
+			a.HandleFailure(nil, supervisor{}, n.box.pid, nil, &socketFailure{errors.New("no")}, nil)
 		}
 	})
 	require.Equal(t, 5, n.failures)
@@ -379,7 +379,7 @@ func TestNodeThatIsStoppedFromOutside(t *testing.T) {
 	n.Go(Request{URI: p.uri("/x")}, func(_ *Response, err error) { got <- err })
 	p.next()
 	addr := n.Addrs()[0].String()
-	n.env.System.Root.Stop(n.pid)
+	n.env.System.Root.Stop(n.box.pid)
 	require.ErrorIs(t, <-got, ErrStopped)
 	require.NoError(t, n.Stop(t.Context()))
 	require.Eventually(t, func() bool {

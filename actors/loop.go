@@ -9,39 +9,54 @@ import "sync"
 // acquired and given up under the mutex, which also orders the memory.
 type loop struct {
 	mu       sync.Mutex
-	queue    []work
-	spare    []work
+	queue    []work // queue[head:] waits
+	head     int
 	draining bool
-	wake     func()
-	// idle runs when the queue is empty, before the right is given up: it
-	// flushes what waits to be sent and arms the timer. What it schedules is
-	// drained too.
-	idle func()
 	// again is set by idle where it has left something to do for later: others
 	// who want to drain come first, such as a reader with what has arrived
 	// meanwhile.
 	again bool
+	wake  func()
+	// idle runs when the queue is empty, before the right is given up: it
+	// flushes what waits to be sent and arms the timer. What it schedules is
+	// drained too.
+	idle func()
 }
 
 // work is what stands in a run queue: a mailbox, or a function.
-type work interface{ run() }
-
-type workFunc func()
-
-func (f workFunc) run() { f() }
+type work struct {
+	box *mailbox
+	f   func()
+}
 
 // Schedule implements actor.Dispatcher.
-func (l *loop) Schedule(fn func()) { l.push(workFunc(fn)) }
-
-// push queues work.
-func (l *loop) push(x work) {
+func (l *loop) Schedule(fn func()) {
 	l.mu.Lock()
-	l.queue = append(l.queue, x)
-	wake := !l.draining && len(l.queue) == 1
+	wake := l.push(work{f: fn})
 	l.mu.Unlock()
 	if wake {
 		l.wake()
 	}
+}
+
+// schedule queues a mailbox in which there is something, unless it is queued.
+// The mutex is held; if it returns true, wake must be called without.
+func (l *loop) schedule(m *mailbox) (wake bool) {
+	if m.scheduled {
+		return false
+	}
+	m.scheduled = true
+	return l.push(work{box: m})
+}
+
+func (l *loop) push(x work) (wake bool) {
+	if l.head > 64 && l.head > len(l.queue)/2 {
+		n := copy(l.queue, l.queue[l.head:])
+		clear(l.queue[n:])
+		l.queue, l.head = l.queue[:n], 0
+	}
+	l.queue = append(l.queue, x)
+	return !l.draining && len(l.queue)-l.head == 1
 }
 
 // Throughput implements actor.Dispatcher. Our mailbox does not use it.
@@ -51,15 +66,15 @@ func (l *loop) Throughput() int { return 300 }
 func (l *loop) queued() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.queue)
+	return len(l.queue) - l.head
 }
 
 // forget gives back the memory of an empty queue.
 func (l *loop) forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.queue) == 0 {
-		l.queue, l.spare = nil, nil
+	if len(l.queue) == l.head {
+		l.queue, l.head = nil, 0
 	}
 }
 
@@ -77,32 +92,36 @@ func (l *loop) enter() bool {
 
 // leave drains the queue and gives up the right.
 func (l *loop) leave() {
+	l.mu.Lock()
 	for {
-		l.mu.Lock()
-		batch := l.queue
-		l.queue = l.spare[:0]
-		l.spare = batch
+		for l.head < len(l.queue) {
+			x := l.queue[l.head]
+			l.queue[l.head] = work{}
+			if l.head++; l.head == len(l.queue) {
+				l.queue, l.head = l.queue[:0], 0
+			}
+			if x.box != nil {
+				x.box.run()
+				continue
+			}
+			l.mu.Unlock()
+			x.f()
+			l.mu.Lock()
+		}
 		l.mu.Unlock()
-		for i, x := range batch {
-			batch[i] = nil
-			x.run()
-		}
-		if len(batch) > 0 {
-			continue
-		}
 		l.idle()
 		l.mu.Lock()
-		if len(l.queue) == 0 {
-			l.draining = false
-			again := l.again
-			l.again = false
-			l.mu.Unlock()
-			if again {
-				l.wake()
-			}
-			return
+		if len(l.queue) > 0 {
+			continue
 		}
+		l.draining = false
+		again := l.again
+		l.again = false
 		l.mu.Unlock()
+		if again {
+			l.wake()
+		}
+		return
 	}
 }
 

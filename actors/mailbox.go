@@ -1,30 +1,31 @@
 package actors
 
 import (
-	"sync"
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// mailbox is the mailbox of every actor of a node: a mutex and two slices.
-// protoactor's own queues allocate for each activation; this one allocates
-// nothing once its slices have grown.
+// mailbox is the mailbox of every actor of a node, and how the others of the
+// node reach it. What is in it is guarded by its loop, so that to post a message
+// and to queue the mailbox is one step; protoactor's own queues allocate for
+// each activation, this one nothing once its slices have grown.
 type mailbox struct {
-	mu         sync.Mutex
-	user       []any // posted, not yet taken
-	sys        []any
+	loop    *loop
+	pid     *actor.PID // nil until it is spawned
+	invoker actor.MessageInvoker
+	user    []any // posted, not yet taken
+	sys     []any
+	// sysPending is how many are in sys, for who runs the mailbox.
 	sysPending atomic.Int32
 	scheduled  bool
+	dead       bool // its actor has stopped: others may have its name now
 
 	// The rest belongs to whoever runs the mailbox.
 	suspended bool
+	pos       int32
 	cur       []any // taken; cur[pos:] is still to be handled
-	pos       int
-	msg       any
 
-	invoker    actor.MessageInvoker
-	dispatcher actor.Dispatcher
 	// tap, where set, is told of every user message posted (tests count the
 	// mailboxes that a request crosses).
 	tap func(msg any)
@@ -33,51 +34,54 @@ type mailbox struct {
 // maxIdleMailbox is the capacity that an empty mailbox keeps.
 const maxIdleMailbox = 1024
 
-func newMailbox(tap func(any)) *mailbox {
-	return &mailbox{tap: tap}
-}
-
-// schedule gives the mailbox to who runs it. A loop takes it as it is, and not a
-// function that would have to be made.
-func (m *mailbox) schedule() {
-	if l, ok := m.dispatcher.(*loop); ok {
-		l.push(m)
-		return
-	}
-	m.dispatcher.Schedule(m.run)
-}
-
-// PostUserMessage implements actor.Mailbox.
-func (m *mailbox) PostUserMessage(msg any) {
+// post posts a message; false if the actor has stopped. From elsewhere the way
+// is by the actor system, which finds the actor that has the name now: see send.
+func (m *mailbox) post(msg any) bool {
 	if m.tap != nil {
 		m.tap(msg)
 	}
-	m.mu.Lock()
+	l := m.loop
+	l.mu.Lock()
+	if m.dead {
+		l.mu.Unlock()
+		return false
+	}
 	m.user = append(m.user, msg)
-	schedule := !m.scheduled
-	m.scheduled = true
-	m.mu.Unlock()
-	if schedule {
-		m.schedule()
+	wake := l.schedule(m)
+	l.mu.Unlock()
+	if wake {
+		l.wake()
+	}
+	return true
+}
+
+// send sends a message to an actor, or, if it has stopped, to the one that has
+// its name now.
+func (e *Env) send(to *mailbox, msg any) {
+	if !to.post(msg) {
+		e.System.Root.Send(to.pid, msg)
 	}
 }
 
+// PostUserMessage implements actor.Mailbox.
+func (m *mailbox) PostUserMessage(msg any) { m.post(msg) }
+
 // PostSystemMessage implements actor.Mailbox.
 func (m *mailbox) PostSystemMessage(msg any) {
-	m.mu.Lock()
+	l := m.loop
+	l.mu.Lock()
 	m.sys = append(m.sys, msg)
 	m.sysPending.Add(1)
-	schedule := !m.scheduled
-	m.scheduled = true
-	m.mu.Unlock()
-	if schedule {
-		m.schedule()
+	wake := l.schedule(m)
+	l.mu.Unlock()
+	if wake {
+		l.wake()
 	}
 }
 
 // RegisterHandlers implements actor.Mailbox.
-func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, dispatcher actor.Dispatcher) {
-	m.invoker, m.dispatcher = invoker, dispatcher
+func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
+	m.invoker = invoker
 }
 
 // Start implements actor.Mailbox.
@@ -85,79 +89,92 @@ func (m *mailbox) Start() {}
 
 // UserMessageCount implements actor.Mailbox.
 func (m *mailbox) UserMessageCount() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.loop.mu.Lock()
+	defer m.loop.mu.Unlock()
 	return len(m.user)
 }
 
+// run handles what is in the mailbox until nothing is left. The loop is locked
+// when it begins and when it returns, and not while a message is handled.
 func (m *mailbox) run() {
-	for m.handle() {
+	for {
+		switch {
+		case len(m.sys) > 0:
+			msg := m.sys[0]
+			copy(m.sys, m.sys[1:])
+			m.sys[len(m.sys)-1] = nil
+			m.sys = m.sys[:len(m.sys)-1]
+			m.sysPending.Add(-1)
+			m.loop.mu.Unlock()
+			m.handleSystem(msg)
+			m.loop.mu.Lock()
+			continue
+		case m.suspended || int(m.pos) == len(m.cur) && len(m.user) == 0:
+			m.scheduled = false
+			return
+		case int(m.pos) == len(m.cur):
+			taken := m.cur[:0]
+			if cap(taken) > maxIdleMailbox {
+				taken = nil
+			}
+			m.cur, m.user, m.pos = m.user, taken, 0
+		}
+		m.loop.mu.Unlock()
+		m.handle()
+		m.loop.mu.Lock()
 	}
 }
 
-// handle works until nothing is left (false) or a message panicked (true: go
-// on; the failure has been escalated and the mailbox is about to be suspended).
-func (m *mailbox) handle() (again bool) {
+// handle handles the messages that have been taken, until a system message comes
+// or one panics: the failure is escalated then, and the mailbox about to be
+// suspended.
+func (m *mailbox) handle() {
+	var msg any
 	defer func() {
 		if r := recover(); r != nil {
-			m.invoker.EscalateFailure(r, m.msg)
-			again = true
+			m.invoker.EscalateFailure(r, msg)
 		}
 	}()
-	for {
-		if m.sysPending.Load() > 0 {
-			m.handleSystem()
-			continue
-		}
-		if m.suspended || m.pos == len(m.cur) {
-			if !m.refill() {
-				return false
-			}
-			continue
-		}
-		m.msg = m.cur[m.pos]
+	for int(m.pos) < len(m.cur) && m.sysPending.Load() == 0 {
+		msg = m.cur[m.pos]
 		m.cur[m.pos] = nil
 		m.pos++
-		m.invoker.InvokeUserMessage(m.msg)
-		m.msg = nil
+		m.invoker.InvokeUserMessage(msg)
 	}
 }
 
-// refill takes what has been posted. Where there is nothing to do it marks the
-// mailbox idle and returns false.
-func (m *mailbox) refill() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.sys) > 0 {
-		return true
-	}
-	if m.suspended || len(m.user) == 0 {
-		m.scheduled = false
-		return false
-	}
-	taken := m.cur[:0]
-	if cap(taken) > maxIdleMailbox {
-		taken = nil
-	}
-	m.cur, m.user, m.pos = m.user, taken, 0
-	return true
-}
-
-func (m *mailbox) handleSystem() {
-	m.mu.Lock()
-	m.msg = m.sys[0]
-	copy(m.sys, m.sys[1:])
-	m.sys[len(m.sys)-1] = nil
-	m.sys = m.sys[:len(m.sys)-1]
-	m.sysPending.Add(-1)
-	m.mu.Unlock()
-	switch m.msg.(type) {
+func (m *mailbox) handleSystem(msg any) {
+	defer func() {
+		if r := recover(); r != nil {
+			m.invoker.EscalateFailure(r, msg)
+		}
+	}()
+	switch msg.(type) {
 	case *actor.SuspendMailbox:
 		m.suspended = true
 	case *actor.ResumeMailbox:
 		m.suspended = false
 	default:
-		m.invoker.InvokeSystemMessage(m.msg)
+		m.invoker.InvokeSystemMessage(msg)
 	}
-	m.msg = nil
+	switch msg.(type) {
+	case *actor.Stop, *actor.Terminated:
+		m.checkStopped()
+	}
+}
+
+// checkStopped finds out whether the actor has stopped: its name is free then.
+func (m *mailbox) checkStopped() {
+	if c, ok := m.invoker.(actor.Context); ok {
+		if _, alive := c.ActorSystem().ProcessRegistry.GetLocal(c.Self().Id); !alive {
+			m.die()
+		}
+	}
+}
+
+// die makes the mailbox refuse what is posted.
+func (m *mailbox) die() {
+	m.loop.mu.Lock()
+	m.dead = true
+	m.loop.mu.Unlock()
 }

@@ -33,59 +33,48 @@ func (i *invoker) EscalateFailure(reason, msg any) {
 	i.mb.PostSystemMessage(&actor.SuspendMailbox{})
 }
 
-type manual struct{ queue []func() }
-
-func (d *manual) Schedule(f func()) { d.queue = append(d.queue, f) }
-func (d *manual) Throughput() int   { return 1 }
-func (d *manual) run() {
-	for len(d.queue) > 0 {
-		f := d.queue[0]
-		d.queue = d.queue[1:]
-		f()
-	}
-}
-
-func newTestMailbox() (*mailbox, *invoker, *manual) {
-	mb := newMailbox(nil)
-	i, d := &invoker{mb: mb}, &manual{}
-	mb.RegisterHandlers(i, d)
-	return mb, i, d
+func newTestMailbox() (*mailbox, *invoker, *loop) {
+	l := &loop{wake: func() {}, idle: func() {}}
+	mb := &mailbox{loop: l}
+	i := &invoker{mb: mb}
+	mb.RegisterHandlers(i, l)
+	return mb, i, l
 }
 
 func TestMailboxKeepsOrderAndSystemMessagesGoFirst(t *testing.T) {
-	mb, i, d := newTestMailbox()
+	mb, i, l := newTestMailbox()
 	mb.PostUserMessage("a")
 	mb.PostUserMessage("more")
 	mb.PostUserMessage("b")
 	mb.PostSystemMessage("s")
-	require.Len(t, d.queue, 1, "one activation for all")
-	d.run()
+	require.Equal(t, 1, l.queued(), "one activation for all")
+	l.drain()
 	require.Equal(t, []string{"sys s", "a", "more", "sys first", "b", "posted while running"}, i.log)
 	require.Zero(t, mb.UserMessageCount())
 	mb.PostUserMessage("again")
-	d.run()
+	l.drain()
 	require.Equal(t, "again", i.log[len(i.log)-1])
 }
 
 func TestMailboxSurvivesAPanicAndLosesNothing(t *testing.T) {
-	mb, i, d := newTestMailbox()
+	mb, i, l := newTestMailbox()
 	for _, m := range []string{"a", "panic", "b", "c"} {
 		mb.PostUserMessage(m)
 	}
-	d.run()
+	l.drain()
 	require.Equal(t, []string{"a", "panic", "failed panic with boom"}, i.log, "suspended after the failure")
 	mb.PostUserMessage("d")
-	d.run()
+	l.drain()
 	require.Len(t, i.log, 3)
 	mb.PostSystemMessage(&actor.ResumeMailbox{})
-	d.run()
+	l.drain()
 	require.Equal(t, []string{"b", "c", "d"}, i.log[3:])
 }
 
 func TestMailboxAllocatesNothingOnceItHasGrown(t *testing.T) {
-	mb := newMailbox(nil)
 	n := 0
 	l := &loop{wake: func() {}, idle: func() {}}
+	mb := &mailbox{loop: l}
 	mb.RegisterHandlers(countInvoker{&n}, l)
 	msg := &struct{ x int }{}
 	require.Zero(t, testing.AllocsPerRun(100, func() {

@@ -9,8 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/asynkron/protoactor-go/actor"
-
 	"github.com/coap2/coap2/codec"
 	"github.com/coap2/coap2/netio"
 )
@@ -48,8 +46,8 @@ type Node struct {
 	dropped    uint64          // those of all before it
 
 	// The rest belongs to the goroutine of the first shard.
-	pid         *actor.PID
-	socket      *actor.PID      // the transport's
+	box         *mailbox        // of its own actor
+	socket      *mailbox        // the transport's
 	opened      netio.Transport // opened by Start, not yet taken by its actor
 	adopt       bool            // the transport is open and at work, and waits for its actor
 	asleep      bool            // it has no actors: see Doze
@@ -144,7 +142,8 @@ func (n *Node) openAgain() (netio.Transport, error) {
 // there.
 func (n *Node) spawn() error {
 	n.shard.loop.enter()
-	_, err := n.env.System.Root.SpawnNamed(n.rootProps(), n.id)
+	box, err := n.shard.spawn(n.env.System.Root, n.rootProps(), n.id)
+	n.box = box
 	n.shard.loop.leave()
 	if err != nil {
 		_ = n.opened.Close()
@@ -353,7 +352,7 @@ func (n *Node) soon(f func()) {
 // handler that calls it waits for its own end, until ctx ends.
 func (n *Node) Stop(ctx context.Context) error {
 	n.rouse()
-	if n.pid == nil {
+	if n.box == nil {
 		return fmt.Errorf("actors: Stop: %w", errNotStarted)
 	}
 	s := n.env.Runner.NewSignal()
@@ -366,9 +365,9 @@ func (n *Node) Stop(ctx context.Context) error {
 	n.mu.Unlock()
 	var err error
 	if !gone {
-		n.shard.post(n.pid, stopNode{})
+		n.shard.post(n.box, stopNode{})
 		if err = s.Wait(ctx); err != nil {
-			n.shard.post(n.pid, stopNow{})
+			n.shard.post(n.box, stopNow{})
 			// A shard may be waiting for room to send, and would not hear it.
 			if t := n.transport.Load(); t != nil {
 				if h, ok := (*t).(netio.Hurrier); ok {

@@ -202,7 +202,7 @@ func TestExchangeThatFailsGivesItsCallerAnError(t *testing.T) {
 	cli.shard.loop.Schedule(func() {
 		for _, s := range cli.shard.slots {
 			if s.call != nil {
-				cli.shard.post(s.pid, (*incoming)(nil))
+				cli.shard.post(s.box, (*incoming)(nil))
 			}
 		}
 	})
@@ -214,7 +214,7 @@ func TestExchangeThatFailsGivesItsCallerAnError(t *testing.T) {
 	srv.shard.loop.Schedule(func() {
 		for _, s := range srv.shard.slots {
 			if s.in != nil {
-				srv.shard.post(s.pid, (*incoming)(nil))
+				srv.shard.post(s.box, (*incoming)(nil))
 			}
 		}
 	})

@@ -9,7 +9,7 @@ import (
 // nodeActor is the root of a node's supervision tree.
 type nodeActor struct {
 	node      *Node
-	transport *actor.PID
+	transport *mailbox
 	sup       actor.Supervisor
 	quiet     int // shards of a stopping node that serve nothing any more
 	closing   bool
@@ -43,27 +43,26 @@ func (a *nodeActor) Receive(ctx actor.Context) {
 // before there is somebody to take it.
 func (a *nodeActor) onStarted(ctx actor.Context) {
 	n := a.node
-	n.pid = ctx.Self()
 	for _, sh := range n.shards {
 		name := ""
 		if sh.index > 0 {
 			name = strconv.Itoa(sh.index)
 		}
 		sh.exchange = sh.cellProps("exchange")
-		sh.resources = mustSpawn(ctx, sh.cellProps("resources"), resourcesName+name)
-		sh.endpoint = mustSpawn(ctx, sh.cellProps("endpoint"), endpointName+name)
+		sh.resources = sh.mustSpawn(ctx, sh.cellProps("resources"), resourcesName+name)
+		sh.endpoint = sh.mustSpawn(ctx, sh.cellProps("endpoint"), endpointName+name)
 	}
-	a.transport = mustSpawn(ctx, n.shard.cellProps("transport"), transportName)
+	a.transport = n.shard.mustSpawn(ctx, n.shard.cellProps("transport"), transportName)
 	n.socket = a.transport
 }
 
 // mustSpawn spawns a child. Its name is new: the node's own is.
-func mustSpawn(ctx actor.Context, p *actor.Props, name string) *actor.PID {
-	pid, err := ctx.SpawnNamed(p, name)
+func (sh *shard) mustSpawn(ctx actor.Context, p *actor.Props, name string) *mailbox {
+	box, err := sh.spawn(ctx, p, name)
 	if err != nil {
 		panic(err)
 	}
-	return pid
+	return box
 }
 
 // HandleFailure implements actor.SupervisorStrategy. An endpoint and a
@@ -90,12 +89,12 @@ func (a *nodeActor) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, ch
 	a.sup = sup
 	delay := backoff(n.failures, n.shard.rand.Float64())
 	n.log.Error("actors: the socket died; it will be opened again", "error", f.err, "in", delay)
-	n.shard.after(delay, n.pid, reopen{})
+	n.shard.after(delay, n.box, reopen{})
 }
 
 func (a *nodeActor) onReopen() {
 	if !a.closing && a.sup != nil {
-		a.sup.RestartChildren(a.transport)
+		a.sup.RestartChildren(a.transport.pid)
 	}
 }
 

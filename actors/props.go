@@ -14,8 +14,22 @@ import (
 func (sh *shard) props(path string, producer actor.Producer) *actor.Props {
 	return actor.PropsFromProducer(producer,
 		actor.WithDispatcher(&sh.loop),
-		actor.WithMailbox(func() actor.Mailbox { return newMailbox(sh.mailboxTap(path)) }),
+		actor.WithMailbox(func() actor.Mailbox {
+			sh.born = &mailbox{loop: &sh.loop, tap: sh.mailboxTap(path)}
+			return sh.born
+		}),
 	)
+}
+
+// spawn spawns an actor and returns its mailbox.
+func (sh *shard) spawn(ctx actor.SpawnerContext, p *actor.Props, name string) (*mailbox, error) {
+	pid, err := ctx.SpawnNamed(p, name)
+	if err != nil {
+		return nil, err
+	}
+	box := sh.born
+	sh.born, box.pid = nil, pid
+	return box, nil
 }
 
 // cell is an actor that finds out what it is when it hears its name: so one Props

@@ -68,14 +68,14 @@ func (o *observing) refresh(v *view) {
 	}
 	sh, route := o.sh, v.watch.route
 	v.running, v.dirty, v.overtaken = true, false, false
-	v.slot.pid = sh.endpoint
+	v.slot.box = sh.endpoint
 	in := &incoming{sh: sh, view: v, slot: &v.slot, gen: v.slot.gen, route: route}
 	in.msg = codec.Message{Type: codec.NON, Code: v.method, Options: v.options.Clone(), Payload: slices.Clone(v.payload)}
 	in.req = Request{Method: v.method, Options: in.msg.Options, Payload: in.msg.Payload, NonConfirmable: true, route: route, node: sh.node}
 	v.in = in
 	calls := sh.takeCalls(route)
 	calls.calls = append(calls.calls, in)
-	if pid := route.sites[sh.index].pid; pid != nil {
+	if pid := route.sites[sh.index].box; pid != nil {
 		sh.post(pid, calls)
 	} else {
 		sh.post(sh.resources, calls)

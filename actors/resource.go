@@ -20,7 +20,7 @@ type resource struct {
 	sh    *shard
 	route *Route
 	site  *site
-	self  *actor.PID
+	self  *mailbox
 	// panics of the message being handled; raised when it is done with, so that
 	// no call of a batch is lost to another's panic
 	panics []any
@@ -53,7 +53,7 @@ func (r *resource) Receive(ctx actor.Context) {
 	case handlerPanicked:
 		r.panics = append(r.panics, m.reason)
 	case *actor.Started:
-		r.onStarted(ctx)
+		r.onStarted()
 	case *actor.Stopping:
 		r.onStopping()
 	}
@@ -64,8 +64,8 @@ func (r *resource) Receive(ctx actor.Context) {
 	}
 }
 
-func (r *resource) onStarted(ctx actor.Context) {
-	r.self = ctx.Self()
+func (r *resource) onStarted() {
+	r.self = r.site.box
 	reason := r.site.failure
 	r.site.failure = nil
 	if reason == nil || r.route.resource.OnRestart == nil || r.route.failed.Load() {
@@ -145,14 +145,14 @@ func (sh *shard) armHandler(in *incoming, separate bool) {
 	in.ctx = &taskContext{env: sh.env}
 	if in.msg.Type == codec.CON {
 		if separate {
-			sh.post(s.pid, answerSeparately{in.gen})
+			sh.post(s.box, answerSeparately{in.gen})
 		} else {
-			s.first = sh.after(sh.node.separateAfter, s.pid, exchangeTimer{in.gen, timerAck})
+			s.first = sh.after(sh.node.separateAfter, s.box, exchangeTimer{in.gen, timerAck})
 		}
-		s.second = sh.after(sh.node.exchangeLifetime, s.pid, exchangeTimer{in.gen, timerGiveUp})
+		s.second = sh.after(sh.node.exchangeLifetime, s.box, exchangeTimer{in.gen, timerGiveUp})
 		return
 	}
-	s.second = sh.after(sh.node.nonLifetime, s.pid, exchangeTimer{in.gen, timerGiveUp})
+	s.second = sh.after(sh.node.nonLifetime, s.box, exchangeTimer{in.gen, timerGiveUp})
 }
 
 // run starts the handler on a goroutine of its own.
@@ -160,7 +160,7 @@ func (r *resource) run(in *incoming) {
 	self, env, route := r.self, r.sh.env, r.route
 	// The exchange may give up and forget the message meanwhile, so what is
 	// needed afterwards is taken now.
-	exchange, ctx := in.slot.pid, in.ctx
+	exchange, ctx := in.slot.box, in.ctx
 	in.begun = true
 	env.Runner.Go(func() {
 		// Deferred, and with a panic as the presumption, because a handler can
@@ -168,13 +168,12 @@ func (r *resource) run(in *incoming) {
 		panicked := any(errPanic)
 		in.err = errPanic
 		defer func() {
-			root := env.System.Root
-			root.Send(exchange, in)
+			env.send(exchange, in)
 			if panicked != nil { // before the next turn
-				root.Send(self, handlerPanicked{panicked})
+				env.send(self, handlerPanicked{panicked})
 			}
 			if next, ok := route.gate().leave(); ok {
-				root.Send(next.pid, yourTurn{})
+				env.send(next.box, yourTurn{})
 			}
 			ctx.end(context.Canceled)
 		}()
@@ -201,7 +200,7 @@ func (r *resource) onTurn() {
 		return
 	}
 	if next, ok := r.route.gate().leave(); ok {
-		r.sh.post(next.pid, yourTurn{})
+		r.sh.post(next.box, yourTurn{})
 	}
 }
 
@@ -211,7 +210,7 @@ func (r *resource) onStopping() {
 	waiting := r.site.backlog
 	r.site.backlog = nil
 	for _, next := range r.route.gate().withdraw(r.site) {
-		r.sh.post(next.pid, yourTurn{})
+		r.sh.post(next.box, yourTurn{})
 	}
 	for _, in := range waiting {
 		r.answer(in, nil, &CodeError{Code: codec.NotFound, Diagnostic: "the resource has been removed"})
@@ -248,7 +247,7 @@ func call(ctx context.Context, route *Route, in *incoming) (res *Response, panic
 
 func (r *resource) answer(in *incoming, res *Response, err error) {
 	in.res, in.err = res, err
-	in.sh.post(in.slot.pid, in)
+	in.sh.post(in.slot.box, in)
 }
 
 // shed refuses a call because a bound is reached.

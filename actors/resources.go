@@ -29,7 +29,7 @@ func (r *resources) Receive(ctx actor.Context) {
 		r.onFirstCalls(ctx, m)
 	case *actor.Restarting:
 		for _, route := range r.sh.node.router.Load().routes {
-			route.sites[r.sh.index].pid = nil // its actor is being stopped with this one
+			route.sites[r.sh.index].box = nil // its actor is being stopped with this one
 		}
 	case removed:
 		r.onRemoved(ctx, m.route)
@@ -46,15 +46,15 @@ func (r *resources) onFirstCalls(ctx actor.Context, b *callBatch) {
 		r.refuse(b, &CodeError{Code: codec.NotFound, Diagnostic: "the resource has been removed"})
 		return
 	}
-	if site.pid == nil {
-		pid, err := ctx.SpawnNamed(r.sh.resourceProps(route), "r"+strconv.FormatUint(route.seq, 10))
+	if site.box == nil {
+		box, err := r.sh.spawn(ctx, r.sh.resourceProps(route), "r"+strconv.FormatUint(route.seq, 10))
 		if err != nil {
 			r.refuse(b, fmt.Errorf("the resource could not be started: %w", err))
 			return
 		}
-		site.pid = pid
+		site.box = box
 	}
-	r.sh.post(site.pid, b)
+	r.sh.post(site.box, b)
 }
 
 // removedResponse is what the observers of a resource get that is removed.
@@ -68,7 +68,7 @@ func (r *resources) refuse(b *callBatch, err error) {
 			in.sh.stats.rare().refused.Add(1)
 		}
 		in.unasked, in.err = true, err
-		in.sh.post(in.slot.pid, in)
+		in.sh.post(in.slot.box, in)
 	}
 	r.sh.putCalls(b)
 }
@@ -77,8 +77,8 @@ func (r *resources) onRemoved(ctx actor.Context, route *Route) {
 	site := &route.sites[r.sh.index]
 	site.gone = true
 	r.sh.endAll(route, removedResponse)
-	if site.pid != nil {
-		ctx.Poison(site.pid) // after what it has still to answer
+	if site.box != nil {
+		ctx.Poison(site.box.pid) // after what it has still to answer
 	}
 }
 
@@ -126,7 +126,7 @@ func (r *resources) count(route *Route, reason any) {
 
 func (r *resources) routeOf(pid *actor.PID) *Route {
 	for _, route := range r.sh.node.router.Load().routes {
-		if p := route.sites[r.sh.index].pid; p != nil && p.Id == pid.Id {
+		if p := route.sites[r.sh.index].box; p != nil && p.pid.Id == pid.Id {
 			return route
 		}
 	}

@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
-
 	"github.com/coap2/coap2/codec"
 )
 
@@ -174,7 +172,7 @@ func (r *Route) gate() *gate {
 // site is what a resource has at one shard. But for turns it belongs to that
 // shard's goroutine.
 type site struct {
-	pid     *actor.PID  // nil until its first request
+	box     *mailbox    // of its actor; nil until its first request
 	pending *callBatch  // calls of the datagram batch being read
 	backlog []*incoming // calls that wait for a turn, as many as it has tickets and turns
 	failure any         // what it panicked with, until it has started again

@@ -58,7 +58,7 @@ func (sh *shard) awaitAck(s *slot, bytes int) {
 		oldest := sh.unacked.first
 		sh.unacked.remove(oldest)
 		sh.stats.rare().abandoned.Add(1)
-		sh.post(oldest.pid, abort{oldest.gen, errAbandoned})
+		sh.post(oldest.box, abort{oldest.gen, errAbandoned})
 	}
 }
 

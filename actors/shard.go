@@ -32,19 +32,20 @@ type shard struct {
 	params *protocol.Params
 	limits *Limits // the shard's part
 
-	endpoint  *actor.PID
-	resources *actor.PID
+	endpoint  *mailbox
+	resources *mailbox
+	born      *mailbox     // of the actor that is being spawned
 	exchange  *actor.Props // of its exchanges
 	cells     *actor.Props // see cellProps
 
 	*workbench // nil while the node dozes and no timer fires
 	*spares
-	out        *writer // nil while there is nothing to send
-	dedup      *protocol.Dedup
-	peers      *protocol.Peers[peerState]
-	timers     protocol.Deadlines[timer]
-	rand       *rand.Rand
-	stats      counters
+	out    *writer // nil while there is nothing to send
+	dedup  *protocol.Dedup
+	peers  *protocol.Peers[peerState]
+	timers protocol.Deadlines[timer]
+	rand   *rand.Rand
+	stats  counters
 
 	midSecret [2]uint64
 
@@ -125,7 +126,7 @@ type tokenKey struct {
 // for an earlier use from one for the present.
 type slot struct {
 	index int
-	pid   *actor.PID
+	box   *mailbox // of its actor
 	gen   uint32
 	in    *incoming // the request it serves, or
 	call  *Call     // the call it makes
@@ -146,7 +147,7 @@ type slot struct {
 
 // timer is a message that will be posted when its time has come.
 type timer struct {
-	pid *actor.PID
+	box *mailbox
 	msg any
 }
 
@@ -181,7 +182,7 @@ func newShard(n *Node, index int) *shard {
 func (sh *shard) now() netio.Instant { return sh.env.Clock.Now() }
 
 // post sends a message to an actor of this node, or of another.
-func (sh *shard) post(pid *actor.PID, msg any) { sh.env.System.Root.Send(pid, msg) }
+func (sh *shard) post(to *mailbox, msg any) { sh.env.send(to, msg) }
 
 // idle runs when nothing is left to do: it sends what waits and sees to the
 // timer.
@@ -236,13 +237,13 @@ func (sh *shard) fire() {
 			return
 		}
 		if !sh.settle(t.msg) {
-			sh.post(t.pid, t.msg)
+			sh.post(t.box, t.msg)
 		}
 	}
 }
 
-func (sh *shard) after(d time.Duration, pid *actor.PID, msg any) protocol.Handle {
-	return sh.timers.Add(sh.in(d), timer{pid, msg})
+func (sh *shard) after(d time.Duration, to *mailbox, msg any) protocol.Handle {
+	return sh.timers.Add(sh.in(d), timer{to, msg})
 }
 
 // in returns the moment after d.
@@ -276,12 +277,12 @@ func (sh *shard) acquire(ctx actor.Context) *slot {
 		return nil
 	}
 	s := &slot{index: len(sh.slots), gen: sh.firstGen, since: sh.now()}
-	pid, err := ctx.SpawnNamed(sh.exchange, exchangeName+strconv.Itoa(s.index))
+	box, err := sh.spawn(ctx, sh.exchange, exchangeName+strconv.Itoa(s.index))
 	if err != nil {
 		sh.node.log.Error("actors: no exchange could be made", "error", err)
 		return nil
 	}
-	s.pid = pid
+	s.box = box
 	sh.slots = append(sh.slots, s)
 	sh.stats.exchanges.Add(1)
 	return s
@@ -389,7 +390,7 @@ func (sh *shard) checkQuiet() {
 	if sh.stopping && sh.serving == 0 && !sh.told {
 		sh.told = true
 		sh.flush()
-		sh.post(sh.node.pid, quiet{})
+		sh.post(sh.node.box, quiet{})
 	}
 }
 

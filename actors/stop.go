@@ -60,7 +60,7 @@ func (a *nodeActor) checkDrained() {
 	}
 	a.closing = true
 	if a.sup != nil {
-		a.sup.ResumeChildren(a.transport) // it may be waiting for its back-off
+		a.sup.ResumeChildren(a.transport.pid) // it may be waiting for its back-off
 	}
 	n.shard.post(a.transport, stopNode{})
 }

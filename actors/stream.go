@@ -118,7 +118,7 @@ func (s *stream) onRoom() {
 
 func (s *stream) reply(in *incoming, res *Response, err error) {
 	in.res, in.err = res, err
-	s.sh.post(in.slot.pid, in)
+	s.sh.post(in.slot.box, in)
 }
 
 // dismiss ends the exchange of the block that waits, without a response.

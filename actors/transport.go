@@ -27,7 +27,7 @@ func (f *socketFailure) String() string { return f.err.Error() }
 func (t *transportActor) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
-		t.onStarted(ctx)
+		t.onStarted()
 	case transportDown:
 		t.onDown(m)
 	case stopNode:
@@ -41,7 +41,7 @@ func (t *transportActor) Receive(ctx actor.Context) {
 
 // onStarted puts the socket to work: the one that Start has opened, or, after a
 // restart, a new one.
-func (t *transportActor) onStarted(ctx actor.Context) {
+func (t *transportActor) onStarted() {
 	n := t.node
 	if n.adopt {
 		t.open, t.incarnation, n.adopt = *n.transport.Load(), n.incarnation, false
@@ -60,12 +60,12 @@ func (t *transportActor) onStarted(ctx actor.Context) {
 	}
 	n.openedAt = n.env.Clock.Now()
 	n.setTransport(t.open)
-	root, self, incarnation := n.env.System.Root, ctx.Self(), t.incarnation
+	incarnation := t.incarnation
 	err := t.open.Start(netio.Receiver{
 		Datagrams: n.receiver(),
 		Down: func(err error) {
 			n.rouse()
-			root.Send(self, transportDown{incarnation, err})
+			n.env.send(n.socket, transportDown{incarnation, err})
 		},
 	})
 	if err != nil {
@@ -106,7 +106,7 @@ func (t *transportActor) close(then func()) {
 func (t *transportActor) onStop() {
 	n := t.node
 	n.shard.flush()
-	t.close(func() { n.env.System.Root.Send(n.pid, transportClosed{}) })
+	t.close(func() { n.env.send(n.box, transportClosed{}) })
 }
 
 // Back-off between attempts to open a socket that died: doubled each time,

@@ -33,7 +33,7 @@ func (sh *shard) proceed(pe *peerEntry, next turn, ok bool) {
 			// From now on the slot holds the turn: should its exchange end or
 			// fail before it hears of it, the release gives it back.
 			next.slot.outstanding = pe
-			sh.post(next.slot.pid, proceed{next.gen})
+			sh.post(next.slot.box, proceed{next.gen})
 		default: // it ended while it waited: the turn goes on
 			next, ok = w.Release()
 			continue
