@@ -142,8 +142,9 @@ func (q *gathering) begin(ctx context.Context) error {
 		return fmt.Errorf("code %v is no method", req.Method)
 	case req.Body != nil || len(req.Payload) > n.shard.blockSize():
 		return fmt.Errorf("the payload of a request to a group must fit into a block of %d bytes (RFC 7959 §2.8)", n.shard.blockSize())
-	case req.BlockSize != 0 && (req.BlockSize < 16 || req.BlockSize > 1024 || req.BlockSize&(req.BlockSize-1) != 0):
-		return fmt.Errorf("Request.BlockSize is %d; it must be 16, 32, 64, 128, 256, 512 or 1024, or 0", req.BlockSize)
+	}
+	if err := checkBlockSize(req.BlockSize); err != nil {
+		return err
 	}
 	req.Options, req.Payload = req.Options.Clone(), slices.Clone(req.Payload)
 	req.To, req.From, req.Progress = nil, 0, nil

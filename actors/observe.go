@@ -109,7 +109,7 @@ func (n *Node) Observe(req Request, done func(*Notification, error)) *Observatio
 	var err error
 	if req.Method != codec.GET && req.Method != codec.FETCH {
 		err = fmt.Errorf("a %s cannot observe; use GET or FETCH", methodName(req.Method))
-	} else {
+	} else if err = checkBlockSize(req.BlockSize); err == nil {
 		o.uri, err = codec.ParseURI(req.URI)
 	}
 	if err == nil {
@@ -286,9 +286,7 @@ func (sh *shard) registerObservation(o *Observation) {
 		sh.onObservationAnswered(observationAnswered{o, nil, ErrBusy})
 		return
 	}
-	req := o.req
-	req.dest = o.dest
-	req.Options = slices.Clone(req.Options).Add(codec.Observe(0))
+	req := o.request(0)
 	o.stored = nil
 	if o.last != nil && !req.Options.Has(codec.OptionETag) {
 		tag, _ := o.last.Options.Get(codec.OptionETag)
@@ -299,6 +297,22 @@ func (sh *shard) registerObservation(o *Observation) {
 	sh.stats.client().registrations.Add(1)
 	req.observation = o
 	o.call = sh.node.start(req, nil)
+}
+
+// request returns the request that registers (0) or deregisters (1). The size of
+// blocks that it wants, it says itself; the blocks are fetched later, by requests
+// that have other tokens and no Observe (RFC 7959 §2.6).
+func (o *Observation) request(observe uint32) Request {
+	req := o.req
+	req.dest = o.dest
+	req.Options = slices.Clone(req.Options).Add(codec.Observe(observe))
+	if len(req.Payload) <= o.node.shard.blockSize() {
+		if s := req.BlockSize; s != 0 && !req.Options.Has(codec.OptionBlock2) {
+			req.Options = req.Options.Add(codec.Block2(codec.Block{SZX: blockSZX(s, 1<<16)}))
+		}
+		req.BlockSize, req.MaxBody = 0, 0
+	}
+	return req
 }
 
 // knowObservation makes messages with the observation's token find it. The

@@ -266,9 +266,7 @@ func (sh *shard) leaveObservation(o *Observation) {
 		return
 	}
 	o.asked = false
-	req := o.req
-	req.dest = o.dest
-	req.Options = slices.Clone(req.Options).Add(codec.Observe(1))
+	req := o.request(1)
 	if errors.Is(o.closing, ErrStopped) {
 		sh.farewell(o, &req)
 		return

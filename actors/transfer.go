@@ -70,14 +70,21 @@ func (n *Node) wantsTransfer(req *Request) bool {
 		req.From != 0 || req.MaxBody != 0 || req.Progress != nil
 }
 
+func checkBlockSize(s int) error {
+	if s != 0 && (s < 16 || s > 1024 || s&(s-1) != 0) {
+		return fmt.Errorf("Request.BlockSize is %d; it must be 16, 32, 64, 128, 256, 512 or 1024, or 0", s)
+	}
+	return nil
+}
+
 // newTransfer begins the transfer that a request asks for. m is the request as
 // one message.
 func (n *Node) newTransfer(req *Request, m *codec.Message) (*transfer, error) {
 	if req.Body != nil && len(req.Payload) > 0 {
 		return nil, errBodyTwice
 	}
-	if s := req.BlockSize; s != 0 && (s < 16 || s > 1024 || s&(s-1) != 0) {
-		return nil, fmt.Errorf("Request.BlockSize is %d; it must be 16, 32, 64, 128, 256, 512 or 1024, or 0", s)
+	if err := checkBlockSize(req.BlockSize); err != nil {
+		return nil, err
 	}
 	if req.From < 0 || req.Size < 0 {
 		return nil, errors.New("Request.From and Request.Size must not be negative")
