@@ -239,6 +239,9 @@ func (q *gathering) put(res *Response) bool {
 	switch {
 	case len(q.answers)+len(q.firsts) >= maxGathered:
 		return false
+	case res.badBlock() != nil:
+		q.answers = append(q.answers, gathered{err: &RequestError{Method: q.req.Method, URI: q.req.URI, Peer: res.Peer, Err: res.badBlock()}})
+		q.tell()
 	case res.incomplete():
 		q.firsts = append(q.firsts, res)
 	default:

@@ -157,6 +157,10 @@ type observationRest struct {
 // block by block (RFC 7959 §2.6), unless a newer state comes before.
 func (sh *shard) complete(o *Observation, n *Notification) {
 	o.dropRest()
+	if n.badBlock() != nil {
+		sh.armObservation(o, o.reg.Failed(sh.now(), sh.rand.Float64()))
+		return
+	}
 	if !n.incomplete() {
 		sh.deliver(o, n)
 		return

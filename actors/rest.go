@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/coap2/coap2/actors/protocol"
 	"github.com/coap2/coap2/codec"
@@ -42,6 +43,21 @@ func (n *Node) goRest(req Request, first *Response, done func(*Response, error))
 func (r *Response) incomplete() bool {
 	b, has, err := r.Options.Block(codec.OptionBlock2)
 	return err == nil && has && b.More && b.Num == 0 && r.Code.IsSuccess()
+}
+
+// badBlock reports that a response which came without a request of its own is a
+// part that is not the first, or has a Block2 option that means nothing.
+func (r *Response) badBlock() error {
+	b, has, err := r.Options.Block(codec.OptionBlock2)
+	switch {
+	case !r.Code.IsSuccess():
+		return nil
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrBadResponse, err)
+	case has && b.Num > 0:
+		return fmt.Errorf("%w: it is block %v, asked for was the first", ErrBadResponse, b)
+	}
+	return nil
 }
 
 // resume makes a call go on with a response that came otherwise. It is asked

@@ -115,15 +115,16 @@ func (n *Node) newTransfer(req *Request, m *codec.Message) (*transfer, error) {
 
 // lateTransfer turns a call into a block-wise transfer because of its response,
 // if that is what it asks for: the first block of a longer one, or to send the
-// request in blocks.
+// request in blocks. So does one that is another block, or none that there is: the
+// transfer refuses it.
 func (c *Call) lateTransfer(m *codec.Message) *transfer {
 	if o := m.Options; len(o) == 0 || o[len(o)-1].Number < codec.OptionBlock2 {
 		return nil
 	}
 	b2, has2, err2 := m.Options.Block(codec.OptionBlock2)
 	_, has1, err1 := m.Options.Block(codec.OptionBlock1)
-	more := has2 && b2.More && m.Code.IsSuccess()
-	if err1 != nil || err2 != nil || !more && !(has1 && m.Code == codec.RequestEntityTooLarge) {
+	part := (err2 != nil || has2 && (b2.More || b2.Num > 0)) && m.Code.IsSuccess()
+	if !part && !(has1 && err1 == nil && m.Code == codec.RequestEntityTooLarge) {
 		return nil
 	}
 	t := &transfer{size: -1}
