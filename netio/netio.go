@@ -70,7 +70,7 @@ type Datagram struct {
 	Err error
 }
 
-// Receiver is what a transport calls. Both functions are called from the
+// Receiver is what a transport calls. Its functions are called from the
 // transport's own goroutines (or the simulator's), never after Close has
 // returned, and never from inside WriteTo or WriteBatch.
 type Receiver struct {
@@ -80,6 +80,10 @@ type Receiver struct {
 	// Down says that the transport will bring nothing more, and why. It is
 	// called at most once, and not for Close.
 	Down func(error)
+	// Changed says that network interfaces have come or gone, or their addresses,
+	// and that groups that were joined on all of them have been joined again. It
+	// may be nil.
+	Changed func()
 }
 
 // DropCounter is implemented by transports that know how many datagrams came and
@@ -91,6 +95,15 @@ type DropCounter interface{ Dropped() uint64 }
 // that, for those that wait and for all that come: what finds no room is lost,
 // with ErrTransient. It may be called at any time, by any goroutine.
 type Hurrier interface{ Hurry() }
+
+// Multihomed is implemented by transports that can have several network interfaces.
+// What is to reach a whole group is sent on each of them.
+type Multihomed interface {
+	// Interfaces returns the indexes of the interfaces by which a datagram to a
+	// group can leave, for Datagram.Interface, in their order. It is at least
+	// one, or an error that says what is missing and what to do.
+	Interfaces(group netip.Addr) ([]int, error)
+}
 
 // Transport moves datagrams. It pushes what it receives; it is not read from.
 // Its methods may be called from several goroutines.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
@@ -30,16 +31,19 @@ func (t *Transport) Join(group netip.Addr, ifname string) error {
 		}
 		group, ifname = group.WithZone(""), zone
 	}
-	var sockets []*socket
-	for _, s := range t.sockets {
-		if s.is4 == group.Is4() && s.any {
-			sockets = append(sockets, s)
-		}
-	}
+	sockets := t.listeners(group)
 	if len(sockets) == 0 {
 		return fmt.Errorf("udp: cannot join %s: no socket listens on all addresses of its family (Config.Addrs)", group)
 	}
 	t.zones.forget()
+	if ifname == "" {
+		t.watchGroup(group)
+	}
+	return t.joinOn(sockets, group, ifname)
+}
+
+// joinOn makes sockets members of a group, as Join says.
+func (t *Transport) joinOn(sockets []*socket, group netip.Addr, ifname string) error {
 	ifis, err := t.interfaces(group, ifname)
 	if err != nil {
 		return err
@@ -65,6 +69,17 @@ func (t *Transport) Join(group netip.Addr, ifname string) error {
 		return t.closedError()
 	}
 	return errors.Join(errs...)
+}
+
+// listeners returns the sockets that can hear a group.
+func (t *Transport) listeners(group netip.Addr) []*socket {
+	var sockets []*socket
+	for _, s := range t.sockets {
+		if s.is4 == group.Is4() && s.any {
+			sockets = append(sockets, s)
+		}
+	}
+	return sockets
 }
 
 // interfaces returns where to join: at least one.
@@ -97,11 +112,11 @@ func (t *Transport) interfaces(group netip.Addr, ifname string) ([]net.Interface
 			ifis = append(ifis, ifi)
 		}
 	}
-	if len(ifis) == 0 {
-		ifis = loopback
+	if !slices.ContainsFunc(ifis, func(ifi net.Interface) bool { return hasFamily(&ifi, group.Is4()) }) {
+		ifis = append(ifis, loopback...) // so that at least the programs of this machine find each other
 	}
 	if len(ifis) == 0 {
-		return nil, fmt.Errorf("udp: cannot join %s: no interface is up and capable of multicast", group)
+		return nil, fmt.Errorf("udp: cannot join %s: %w", group, errNoMulticast)
 	}
 	return ifis, nil
 }

@@ -32,7 +32,7 @@ func TestNamespace(t *testing.T) {
 	if _, err := exec.LookPath("ip"); err != nil {
 		missing("the ip command is not installed (%v); on Debian: apt-get install iproute2", err)
 	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.timeout=1m", "-test.run", "^(TestGroup|TestGroup6|TestLinkLocal|TestJoinAll|TestUnreachable|TestMergingRefused)$")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.timeout=1m", "-test.run", "^(TestGroup|TestGroup6|TestLinkLocal|TestJoinAll|TestUnreachable|TestMergingRefused|TestInterfaces|TestInterfacesComeAndGo)$")
 	cmd.Env = append(os.Environ(), namespaced+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Pdeathsig:   syscall.SIGKILL,

@@ -22,6 +22,9 @@ type Transport struct {
 	recv         netio.Receiver
 	look         time.Duration // see lookEvery
 
+	watched []netip.Addr  // groups that are joined on all interfaces; guarded by mu
+	every   time.Duration // see watchEvery
+
 	mu      sync.Mutex
 	started bool
 	closed  bool  // by Close, not by failure
@@ -39,6 +42,7 @@ var (
 	_ netio.Transport   = (*Transport)(nil)
 	_ netio.DropCounter = (*Transport)(nil)
 	_ netio.Hurrier     = (*Transport)(nil)
+	_ netio.Multihomed  = (*Transport)(nil)
 )
 
 // socket is one UDP socket of one family. What it needs for reading and writing
