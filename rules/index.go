@@ -11,6 +11,9 @@ type Config struct {
 	// calls it where a new rule looks at a field that none before it did. If
 	// nil, such fields are missing until the next sample.
 	Current func(s *Sample)
+	// Schema, where set, is shared with other indexes of the same resource, so
+	// that a sample is decoded once for all of them; nil = one of its own.
+	Schema *Schema
 }
 
 // Index is the subscriptions of one resource. It selects exactly what a Watch
@@ -25,7 +28,8 @@ type Config struct {
 // grown, a sample allocates only where it must be kept.
 type Index struct {
 	cfg    Config
-	schema Schema
+	schema *Schema
+	uses   []int32 // by slot: shapes of this index that use it
 	x      stream
 	ex     expander
 
@@ -168,7 +172,10 @@ func NewIndex(c Config) *Index {
 	x := &Index{
 		cfg: c, x: newStream(0), shapes: map[string]*shape{}, axes: map[string]*axis{}, codes: map[string]uint32{},
 		treeOf: map[treeKey]int32{}, groupOf: map[string]*group{}, constant: &axis{},
-		controls: map[Controls]*sharedControls{},
+		controls: map[Controls]*sharedControls{}, schema: c.Schema,
+	}
+	if x.schema == nil {
+		x.schema = &Schema{}
 	}
 	x.ex.e = &x.x.e
 	return x
@@ -176,10 +183,14 @@ func NewIndex(c Config) *Index {
 
 // Schema is the fields that a sample must be decoded into. It changes with Add
 // and Remove.
-func (x *Index) Schema() *Schema { return &x.schema }
+func (x *Index) Schema() *Schema { return x.schema }
 
 // Len is the number of subscriptions.
 func (x *Index) Len() int { return x.n }
+
+// Evaluations counts what has been looked at one by one; what was found by its
+// place in a sorted set alone is not in it.
+func (x *Index) Evaluations() uint64 { return x.counted }
 
 // Add registers a subscription. The sample that the resource holds counts as
 // selected: it is what the subscriber is told at once. The error is ErrLimit.

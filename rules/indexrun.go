@@ -35,6 +35,7 @@ func (x *Index) Sample(now time.Duration, s *Sample, ref any) *Result {
 		x.concern(id, now, false)
 	}
 	x.counted += uint64(len(x.sure) + len(x.maybe))
+	x.counted += uint64(len(x.due))
 	for _, id := range x.due {
 		x.wake(x.exts[id], now, true)
 	}
@@ -45,6 +46,7 @@ func (x *Index) Sample(now time.Duration, s *Sample, ref any) *Result {
 // pmax forces, and evaluations that epmin delayed or epmax asks for.
 func (x *Index) Advance(now time.Duration) *Result {
 	x.begin(now)
+	x.counted += uint64(len(x.due))
 	for _, id := range x.due {
 		x.wake(x.exts[id], now, false)
 	}

@@ -17,7 +17,7 @@ func (x *Index) shape(r *Rule) (*shape, error) {
 		return nil, err
 	}
 	x.fit(slots)
-	c := newCompiler(r.expr, &x.schema, true)
+	c := newCompiler(r.expr, x.schema, true)
 	p := planner{c: c, axes: x.axes}
 	s := c.s
 	s.plan = p.whole(r.expr)
@@ -27,6 +27,9 @@ func (x *Index) shape(r *Rule) (*shape, error) {
 		s.axes = p.used
 	}
 	x.schema.use(slots)
+	for _, i := range slots {
+		x.uses[i]++
+	}
 	if n := len(x.freeShape); n > 0 {
 		s.number = x.freeShape[n-1]
 		x.freeShape = x.freeShape[:n-1]
@@ -42,9 +45,12 @@ func (x *Index) shape(r *Rule) (*shape, error) {
 // fit makes room for new fields in what is known of the resource.
 func (x *Index) fit(slots []int) {
 	x.x.grow(x.schema.Len())
+	for len(x.uses) < x.schema.Len() {
+		x.uses = append(x.uses, 0)
+	}
 	fresh := false
 	for _, i := range slots {
-		if x.schema.users[i] == 0 {
+		if x.uses[i] == 0 {
 			fresh = true
 			for _, s := range []*Sample{x.x.cur, x.x.prev} { // of a field that had the slot before
 				s.cell[i] = missing
@@ -56,7 +62,7 @@ func (x *Index) fit(slots []int) {
 	}
 	x.x.kept = nil
 	if x.x.have && x.cfg.Current != nil {
-		s := NewSample(&x.schema)
+		s := NewSample(x.schema)
 		x.cfg.Current(s)
 		x.x.cur.copyFrom(s, x.schema.Len())
 	}
@@ -73,6 +79,9 @@ func (x *Index) release(s *shape) {
 		if a.shapes--; a.shapes == 0 {
 			delete(x.axes, a.key)
 		}
+	}
+	for _, i := range s.slotsOf {
+		x.uses[i]--
 	}
 	x.schema.release(s.slotsOf)
 }
