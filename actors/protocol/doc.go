@@ -40,6 +40,15 @@
 //   - [Shelf]: a server's table of response bodies that are being fetched.
 //   - [MakeBlockKey]: which transfer a request belongs to.
 //
+// Discovery (CoAP 2):
+//
+//   - [Query], [Round], [InstanceID], [Hello]: the values of options 300 and 316.
+//   - [CanonicalName]: host names.
+//   - [Asker]: the rounds of the asking side.
+//   - [Probe]: how a node comes by its name.
+//   - [NameCache]: where the nodes of names are.
+//   - [DiscoveryRequest], [Responder]: who answers, when, and how often.
+//
 // The rest of the family:
 //
 //   - [Gather]: the answers to a multicast request (RFC 7252 §8.2).

@@ -81,8 +81,8 @@ func (s *Sequence) Init(start uint32) { *s = Sequence{last: start & maxSequence}
 // more than 32,768 notifications a second for more than two minutes.
 func (s *Sequence) Next(now netio.Instant) (v uint32, at netio.Instant, ok bool) {
 	const lead = sequenceBurst * sequenceStep
-	if s.full.Sub(now) > lead {
-		return 0, s.full.Add(-lead), false
+	if at, ok := s.Ready(now); !ok {
+		return 0, at, false
 	}
 	s.full = max(s.full, now)
 	if s.full <= math.MaxInt64-netio.Instant(lead) { // not at the end of time
@@ -90,6 +90,15 @@ func (s *Sequence) Next(now netio.Instant) (v uint32, at netio.Instant, ok bool)
 	}
 	s.last = (s.last + 1) & maxSequence
 	return s.last, 0, true
+}
+
+// Ready reports whether Next would return a number; if not, at is when.
+func (s *Sequence) Ready(now netio.Instant) (at netio.Instant, ok bool) {
+	const lead = sequenceBurst * sequenceStep
+	if s.full.Sub(now) > lead {
+		return s.full.Add(-lead), false
+	}
+	return 0, true
 }
 
 // Last returns the number that was given last.

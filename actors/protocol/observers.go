@@ -205,6 +205,7 @@ type observer struct {
 	peer      uint32
 	sent      uint32 // version that was sent last
 	seen      uint32 // version whose walk has passed here
+	want      uint32 // in a selective topic: the last version that is for it
 	mid       uint16 // of the last notification
 	flags     uint16
 	tokenLen  uint8
@@ -249,6 +250,8 @@ type topic struct {
 	walking bool
 	final   bool
 	live    bool
+	// selective: each member has versions of its own; nobody walks round.
+	selective bool
 }
 
 type observingPeer struct {

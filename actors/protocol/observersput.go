@@ -26,6 +26,15 @@ func (o *Observers) AddTopic(queue int) TopicID {
 	return o.topicID(ref)
 }
 
+// AddSelective makes a topic whose observers are not told all the same: Select
+// says who gets what, and numbers the versions of each observer on their own.
+// queue is as in AddTopic.
+func (o *Observers) AddSelective(queue int) TopicID {
+	id := o.AddTopic(queue)
+	o.topics[uint32(id)-1].selective = true
+	return id
+}
+
 // DropTopic removes a topic with all its observers, of whom it returns one a
 // call; the caller goes on until ok is false, and then the topic is no more.
 // Nobody is told: for a resource that ends there is End.
@@ -123,7 +132,7 @@ func (o *Observers) Put(now netio.Instant, id TopicID, peer uint64, token codec.
 	if con {
 		e.flags |= flagCON
 	}
-	e.sent, e.seen = t.version, t.version-1
+	e.sent, e.seen, e.want = t.version, t.version-1, t.version
 	o.confirmed(now, ref, e)
 	return o.id(ref, e), r, old
 }

@@ -49,6 +49,50 @@ func (o *Observers) Publish(id TopicID) uint32 {
 	return t.version
 }
 
+// Select says that an observer of a selective topic is to get a new version,
+// and returns its number: one more than that observer's last, modulo 2^32. The
+// version that Put counts as sent is 1. ok is false if there is no such
+// observer, or its topic is ending.
+func (o *Observers) Select(id ObserverID) (version uint32, ok bool) {
+	ref, e := o.find(id)
+	if ref == 0 || !o.topics[e.topic-1].selective || o.topics[e.topic-1].final {
+		return 0, false
+	}
+	e.want++
+	o.wake(ref, e)
+	return e.want, true
+}
+
+// Progress returns the version that an observer was sent last, and whether that
+// has arrived as far as the node can know: it is not under way.
+func (o *Observers) Progress(id ObserverID) (sent uint32, settled bool) {
+	_, e := o.find(id)
+	if e == nil {
+		return 0, false
+	}
+	return e.sent, !e.tx.Active()
+}
+
+// Renew says that an observer has shown that it is there: its next confirmation
+// is due as if it had registered now. What is under way to it goes on.
+func (o *Observers) Renew(now netio.Instant, id ObserverID) bool {
+	ref, e := o.find(id)
+	if ref == 0 {
+		return false
+	}
+	o.unlink(&o.age, listAge, ref)
+	o.confirmed(now, ref, e)
+	return true
+}
+
+// latest returns the last version that is for an observer.
+func (t *topic) latest(e *observer) uint32 {
+	if t.selective {
+		return e.want
+	}
+	return t.version
+}
+
 // Version returns the latest version of a topic.
 func (o *Observers) Version(id TopicID) uint32 {
 	if t := o.topicAt(id); t != nil {
@@ -77,6 +121,15 @@ func (o *Observers) End(id TopicID) uint32 {
 		return 0
 	}
 	t.final = true
+	if t.selective {
+		t.version++
+		for ref := t.members.first; ref != 0; ref = o.at(ref).links[listTopic].next {
+			e := o.at(ref)
+			e.want++
+			o.wake(ref, e)
+		}
+		return t.version
+	}
 	return o.Publish(id)
 }
 
@@ -107,7 +160,7 @@ func (o *Observers) wake(ref uint32, e *observer) {
 
 // wants reports whether there is something that the observer has not got.
 func (o *Observers) wants(e *observer) bool {
-	return e.flags&flagForce != 0 || e.sent != o.topics[e.topic-1].version
+	return e.flags&flagForce != 0 || e.sent != o.topics[e.topic-1].latest(e)
 }
 
 // Pending reports whether Next may have something now.
@@ -263,29 +316,31 @@ func (o *Observers) handOut(now netio.Instant, ref uint32, e *observer) Notice {
 	if e.flags&flagResend != 0 {
 		// In a topic with a queue the one that is lost is repeated; otherwise the
 		// attempts go on with the latest state.
-		if t.queue > 0 && !t.behind(e.sent) && !unsaid {
+		if t.queue > 0 && !t.behind(e, e.sent) && !unsaid {
 			n.Version = e.sent
 		}
 		n.Attempt, n.MID, n.Granted = e.tx.Attempts(), e.mid, true
 		n.Fresh = n.Version != e.sent || unsaid
 	}
 	n.Refresh = n.Version == e.sent && n.Attempt == 1
-	n.Final = t.final && n.Version == t.version || e.flags&flagFinish != 0
+	n.Final = t.final && n.Version == t.latest(e) || e.flags&flagFinish != 0
 	o.move(ref, e, stateOut)
 	o.out, o.outVersion, o.outCON = ref, n.Version, n.Confirmable
 	return n
 }
 
-// behind reports whether a version has fallen out of the topic's queue.
-func (t *topic) behind(version uint32) bool { return int32(version-(t.version-t.queue+1)) < 0 }
+// behind reports whether a version has fallen out of the queue.
+func (t *topic) behind(e *observer, version uint32) bool {
+	return int32(version-(t.latest(e)-t.queue+1)) < 0
+}
 
 // target returns the version that an observer gets next.
 func (o *Observers) target(t *topic, e *observer) uint32 {
 	switch {
-	case t.queue == 0 || e.sent == t.version || e.flags&flagFinish != 0:
-		return t.version
-	case t.behind(e.sent + 1):
-		return t.version - t.queue + 1
+	case t.queue == 0 || e.sent == t.latest(e) || e.flags&flagFinish != 0:
+		return t.latest(e)
+	case t.behind(e, e.sent+1):
+		return t.latest(e) - t.queue + 1
 	}
 	return e.sent + 1
 }

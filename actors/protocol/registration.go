@@ -17,6 +17,10 @@ const (
 	DefaultMaxRefresh    = 24 * time.Hour
 	DefaultMinBackOff    = 5 * time.Second
 	DefaultMaxBackOff    = 5 * time.Minute
+
+	// minLease is the least time after which a lease is renewed: a server waits
+	// longer than the lease is.
+	minLease = 10 * time.Second
 )
 
 // RegistrationConfig are the times of a Registration. A zero field means its
@@ -123,6 +127,7 @@ type Registration struct {
 	deadline  netio.Instant
 	freshTill netio.Instant
 	backOff   time.Duration
+	lease     netio.Instant // when the lease asks for a renewal; 0 = there is none
 }
 
 type registrationState uint8
@@ -161,6 +166,7 @@ func (g *Registration) Heard(now netio.Instant, code codec.Code, seq uint32, obs
 		// The answer to a registration: a server that has restarted begins
 		// with any number.
 		g.fresh.Restart()
+		g.lease = 0
 	}
 	if !g.fresh.Newer(now, seq) {
 		return HeardStale, g.deadline
@@ -169,7 +175,25 @@ func (g *Registration) Heard(now netio.Instant, code codec.Code, seq uint32, obs
 	maxAge = min(max(maxAge, 0), g.cfg.MaxRefresh)
 	g.freshTill = now.Add(maxAge)
 	g.deadline = g.freshTill.Add(g.cfg.RefreshDelay + time.Duration(r*float64(g.cfg.RefreshSpread)))
+	if g.lease != 0 {
+		g.deadline = g.lease
+	}
 	return HeardNews, g.deadline
+}
+
+// Leased says that the answer to the registration, which Heard was told of just
+// before, is that of a server which sends only what was asked for, and keeps the
+// registration for d: it is renewed in that time, and silence means nothing. r is
+// a random number in [0,1).
+func (g *Registration) Leased(now netio.Instant, d time.Duration, r float64) (deadline netio.Instant) {
+	if g.state != regHolds {
+		return g.deadline
+	}
+	g.freshTill = now.Add(d)
+	part := time.Duration((0.7 + 0.1*r) * float64(min(d, g.cfg.MaxRefresh)))
+	g.lease = now.Add(max(part, minLease))
+	g.deadline = g.lease
+	return g.deadline
 }
 
 // Stale reports whether a notification is older than what was heard, or the
