@@ -36,8 +36,10 @@ var rooms = map[string]room{
 	"actors": {own: []string{"codec", "rules", "netio", "netio/udp", "netio/dtls", "actors/protocol", "actors/payload"},
 		others: []string{"github.com/asynkron/protoactor-go"}},
 	"sim": {own: []string{"codec", "rules", "netio", "actors", "actors/protocol", "actors/payload", "sim"},
-		others: []string{"github.com/asynkron/protoactor-go", "go.yaml.in/yaml", "github.com/gopacket/gopacket"}},
-	"cmd":      {own: []string{""}, others: []string{"github.com/spf13/cobra", "golang.org/x/sys", "golang.org/x/term"}},
+		others: []string{"github.com/asynkron/protoactor-go", "go.yaml.in/yaml", "github.com/gopacket/gopacket", "golang.org/x/net/dns/dnsmessage"}},
+	"cmd": {own: []string{""}, others: []string{"github.com/spf13/cobra", "golang.org/x/sys", "golang.org/x/term"}},
+	"cmd/coap2/mosquitto": {own: []string{"codec", "actors", "cmd/coap2/internal/histogram", "cmd/coap2/internal/machine", "cmd/coap2/internal/tail"},
+		others: []string{"github.com/eclipse/paho.golang", "golang.org/x/sys"}}, // a module of its own
 	"examples": {own: []string{""}},
 }
 

@@ -84,7 +84,7 @@ func (b *blocks) tidy() {
 		at, ok = other, true
 	}
 	if ok {
-		b.timer = b.sh.timers.Add(at, timer{nil, blockTimer{}})
+		b.timer = b.sh.timers.Add(at, timer{box: nil, msg: blockTimer{}})
 	}
 }
 

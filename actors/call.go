@@ -27,9 +27,9 @@ type Call struct {
 
 	// The rest belongs to the goroutine of its shard, once it has been posted
 	// there.
-	transfer *transfer    // nil unless it is block-wise
-	lookup   *taskContext // of the search for the host's addresses
-	others   []netip.Addr // further addresses of the host's name
+	transfer *transfer        // nil unless it is block-wise
+	lookup   *taskContext     // of the search for the host's addresses
+	others   []netip.AddrPort // further addresses of the host's name
 	peer     netio.Peer
 	pe       *peerEntry
 	slot     *slot
@@ -40,14 +40,16 @@ type Call struct {
 	prev     *Call         // the node's list of calls
 	next     *Call
 	token    codec.Token
-	port     uint16 // of the addresses in others
-	echoes   uint8  // how often it was sent again with an Echo
-	ending   bool   // it is to be ended, whatever else happens
-	holds    bool   // counts in the peer's window
+	echoes   uint8 // how often it was sent again with an Echo
+	named    bool  // the address is what the network says of a name
+	again    bool  // the name has been looked up once more
+	ending   bool  // it is to be ended, whatever else happens
+	holds    bool  // counts in the peer's window
 	ended    bool
 	listed   bool // guarded by the node
 
 	canceled atomic.Bool
+	room     [48]byte // for data
 }
 
 // requested is what a call keeps of its Request.
@@ -112,12 +114,16 @@ func (n *Node) begin(req Request, first *Response, done func(*Response, error)) 
 	}
 	var u codec.URI
 	err := req.Params.Validate()
+	var at *target
+	var here target
 	if err == nil {
 		if req.Params != (protocol.Params{}) {
 			merged := protocol.Merge(n.params, req.Params)
 			c.params = &merged
 		}
-		u, err = codec.ParseURI(req.URI)
+		if at, err = n.target(req.URI, &here); err == nil {
+			u = at.uri
+		}
 	}
 	if err == nil && req.Method != codec.Empty && !req.Method.IsRequest() {
 		err = fmt.Errorf("code %v is no method", req.Method)
@@ -128,11 +134,11 @@ func (n *Node) begin(req Request, first *Response, done func(*Response, error)) 
 	var dest netip.AddrPort
 	var literal bool
 	if err == nil {
-		dest, literal = u.Addr() // no address where the host has a name
+		dest, literal = at.dest, at.literal // no address where the host has a name
 		if req.dest.IsValid() {
 			dest, literal = req.dest, true
 		}
-		err = c.encode(&req, u, dest)
+		err = c.encode(&req, at, dest)
 	}
 	if err == nil && first != nil {
 		dest, literal = first.Peer.Addr, true
@@ -142,7 +148,7 @@ func (n *Node) begin(req Request, first *Response, done func(*Response, error)) 
 		n.soon(func() { home.finish(c, nil, err) })
 		return c
 	}
-	c.peer, c.port = netio.Peer{Addr: dest}, u.Port
+	c.peer = netio.Peer{Addr: dest}
 	if literal {
 		c.sh.Store(n.shardOf(c.peer))
 	} else {
@@ -159,15 +165,7 @@ func (n *Node) begin(req Request, first *Response, done func(*Response, error)) 
 		return c
 	}
 	c.post(resolving{c})
-	n.env.Runner.Go(func() {
-		defer c.lookup.end(context.Canceled)
-		addrs, err := n.resolve(c.lookup, u.Host)
-		if err != nil {
-			c.post(cancelCall{c, err})
-			return
-		}
-		c.post(resolved{c, addrs})
-	})
+	c.find(c.lookup, u)
 	return c
 }
 
@@ -181,7 +179,7 @@ func (e *endpoint) onResolving(c *Call) {
 // onResolved begins a call whose host has a name.
 func (e *endpoint) onResolved(ctx ctxActor, m resolved) {
 	if c := m.call; !c.ended {
-		c.others = m.addrs
+		c.others, c.named = m.where.addrs, m.where.named
 		c.nextAddress()
 		e.onCall(ctx, c)
 	}
@@ -190,7 +188,7 @@ func (e *endpoint) onResolved(ctx ctxActor, m resolved) {
 // nextAddress takes the next of the addresses that the host's name has. The
 // message is the same for all of them.
 func (c *Call) nextAddress() {
-	c.peer = netio.Peer{Addr: netip.AddrPortFrom(c.others[0], c.port)}
+	c.peer = netio.Peer{Addr: c.others[0]}
 	c.others = c.others[1:]
 }
 
@@ -229,7 +227,7 @@ func (e *endpoint) onCall(ctx ctxActor, c *Call) {
 	case c.until == 0:
 		e.sh.armCall(c)
 	case c.deadline == 0:
-		c.deadline = sh.timers.Add(c.until, timer{sh.endpoint, expired{c}})
+		c.deadline = sh.timers.Add(c.until, timer{box: sh.endpoint, msg: expired{c}})
 	}
 	switch pe.Value.window.Acquire(c.params.NStart, sh.limits.Queue, turn{call: c}) {
 	case protocol.Admitted:
@@ -247,16 +245,25 @@ func (sh *shard) armCall(c *Call) {
 		if !c.req.NonConfirmable {
 			// The exchange itself knows when nobody acknowledges; this bounds
 			// the wait for a turn, too.
-			timeout = c.params.ExchangeLifetime()
+			timeout = sh.lifetime(c.params)
 		}
 	}
 	sh.expireIn(c, timeout)
 }
 
+// lifetime returns EXCHANGE_LIFETIME, which is known for the node's own
+// parameters.
+func (sh *shard) lifetime(p *protocol.Params) time.Duration {
+	if p == sh.params {
+		return sh.node.exchangeLifetime
+	}
+	return p.ExchangeLifetime()
+}
+
 func (sh *shard) expireIn(c *Call, d time.Duration) {
 	sh.cancel(&c.deadline)
 	c.timeout, c.until = d, sh.in(d)
-	c.deadline = sh.timers.Add(c.until, timer{sh.endpoint, expired{c}})
+	c.deadline = sh.timers.Add(c.until, timer{box: sh.endpoint, msg: expired{c}})
 }
 
 // errNotStarted: a call from Config.Setup.
@@ -288,7 +295,7 @@ func (e *endpoint) onLaunch(ctx ctxActor, c *Call) {
 		sh.finish(c, nil, fmt.Errorf("%w: all %d exchanges are in use", ErrBusy, sh.limits.Exchanges))
 		return
 	}
-	lifetime := c.params.ExchangeLifetime()
+	lifetime := sh.lifetime(c.params)
 	if c.req.NonConfirmable {
 		lifetime = c.params.NonLifetime()
 	}
@@ -324,18 +331,18 @@ func (e *endpoint) nameToken(c *Call, s *slot) bool {
 	sh := e.sh
 	for !c.req.ownToken {
 		c.token = codec.TokenFromUint64(sh.rand.Uint64())
-		if sh.byToken[tokenKey{c.pe.ID, c.token}] == nil {
+		if sh.slotByToken(tokenKey{c.pe.ID, c.token}) == nil {
 			break
 		}
 	}
 	key := tokenKey{c.pe.ID, c.token}
-	if sh.byToken[key] != nil {
+	if sh.slotByToken(key) != nil {
 		return false
 	}
-	if sh.byToken == nil {
-		sh.byToken = map[tokenKey]*slot{}
+	s.tokened = true
+	if sh.byToken != nil {
+		sh.byToken[key] = s
 	}
-	sh.byToken[key] = s
 	return true
 }
 
@@ -397,8 +404,11 @@ func (sh *shard) finish(c *Call, res *Response, err error) {
 
 // retarget tries the next address of the host where the network said that this
 // one cannot be reached: a name often has one of each family, and the peer
-// listens on one only.
+// listens on one only. A name that the network knows is looked up again.
 func (sh *shard) retarget(c *Call, err error) bool {
+	if c.named && sh.doubtName(c, err) {
+		return true
+	}
 	if len(c.others) == 0 || !errors.Is(err, ErrUnreachable) || c.ending {
 		return false
 	}
@@ -411,8 +421,9 @@ func (sh *shard) retarget(c *Call, err error) bool {
 // giveBack gives back what a call holds: its exchange and its turn.
 func (sh *shard) giveBack(c *Call) {
 	if c.slot != nil {
-		if key := (tokenKey{c.pe.ID, c.token}); sh.byToken[key] == c.slot {
-			delete(sh.byToken, key)
+		if c.slot.tokened {
+			c.slot.tokened = false
+			delete(sh.byToken, tokenKey{c.pe.ID, c.token})
 		}
 		sh.release(c.slot)
 		c.slot = nil
@@ -423,7 +434,7 @@ func (sh *shard) giveBack(c *Call) {
 			// Nobody waits any more, but the peer has not responded: it is to
 			// be sent no more than PROBING_RATE (RFC 7252 §4.7).
 			sh.peers.Pin(c.pe)
-			sh.timers.Add(c.expected, timer{nil, unexpected{c.pe}})
+			sh.timers.Add(c.expected, timer{box: nil, msg: unexpected{c.pe}})
 		} else {
 			sh.unexpect(c.pe)
 		}
@@ -447,6 +458,17 @@ func (sh *shard) callback(c *Call, res *Response, err error) {
 	case c.done != nil:
 		sh.protect(c, "the callback of a request", func() { c.done(res, err) })
 	}
+}
+
+// guardUser calls a function of the application's.
+func (sh *shard) guardUser(what string, f func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			sh.stats.rare().panics.Add(1)
+			sh.node.log.Error("actors: "+what+" panicked", "panic", r)
+		}
+	}()
+	f()
 }
 
 // protect calls a function of the caller's.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/coap2/coap2/actors/protocol"
@@ -15,8 +16,8 @@ import (
 // Config says how a node is to be. The zero value is a node on UDP port 5683 of
 // all interfaces, IPv4 and IPv6, with the transmission parameters of RFC 7252.
 type Config struct {
-	// Name is the node's host name, such as "node1.local"; "" = none. It names
-	// the node in logs and traces.
+	// Name is the node's host name, such as "node1.local"; "" = none. By it others
+	// find the node (see NamesConfig), and it names the node in logs and traces.
 	Name string
 	// Listen has the UDP addresses to bind, "HOST:PORT"; an empty host means
 	// all addresses, port 0 any free port. Empty = ":5683". A node that is only
@@ -59,6 +60,18 @@ type Config struct {
 	Shards int
 	// Observe says how observers are told, and how the node itself observes.
 	Observe ObserveConfig
+	// Names says how the node comes by its name, and how it finds others by theirs.
+	Names NamesConfig
+	// Discovery says how the node answers those who discover it.
+	Discovery protocol.ResponderConfig
+	// Resolve has the addresses of host names that nobody else is to be asked for;
+	// port 0 is that of the URI. It is the way around where nodes cannot be found:
+	// without multicast.
+	Resolve map[string]netip.AddrPort
+	// Interfaces are the names of the network interfaces on which the node listens to
+	// groups and asks them; empty = all that are up and capable of multicast, and
+	// those that come to be. It is for the sockets that the Env opens.
+	Interfaces []string
 	// Limits bound what strangers can make the node remember.
 	Limits Limits
 	// Env is the world of the node; nil = SystemEnv().
@@ -72,8 +85,8 @@ type Config struct {
 }
 
 // Limits bound a node's memory. Zero fields mean the default. With Config.Shards
-// every shard has its part, at least 1, of all but PerPeer, PerSecond, Queue
-// and ObserversPerPeer.
+// every shard has its part, at least 1, of all but PerPeer, PerSecond, Queue,
+// ObserversPerPeer and RulesPerPeer.
 type Limits struct {
 	// Peers is the number of peers remembered; 0 = 65,536. Beyond it the one
 	// that was silent longest is forgotten; where all have something under way,
@@ -127,6 +140,9 @@ type Limits struct {
 	// observes is not forgotten. Beyond it, as beyond ObserversPerPeer (0 =
 	// 1,024), a request is answered as if the resource were not Observable.
 	Observers, ObserversPerPeer int
+	// RulesPerPeer is how many subscriptions with rules one peer may have; 0 =
+	// 64. Beyond it another one is answered 4.29.
+	RulesPerPeer int
 }
 
 func (l Limits) withDefaults() Limits {
@@ -148,6 +164,7 @@ func (l Limits) withDefaults() Limits {
 	def(&l.BodyBytes, protocol.DefaultShelfBytes)
 	def(&l.Observers, 65536)
 	def(&l.ObserversPerPeer, 1024)
+	def(&l.RulesPerPeer, 64)
 	return l
 }
 
@@ -196,13 +213,14 @@ func (c Config) Validate() error {
 		{"PerSecond", c.Limits.PerSecond}, {"Queue", c.Limits.Queue}, {"DedupBytes", c.Limits.DedupBytes}, {"KeptBytes", c.Limits.KeptBytes},
 		{"Spools", c.Limits.Spools}, {"SpoolBytes", c.Limits.SpoolBytes}, {"Bodies", c.Limits.Bodies}, {"BodyBytes", c.Limits.BodyBytes},
 		{"Observers", c.Limits.Observers}, {"ObserversPerPeer", c.Limits.ObserversPerPeer},
+		{"RulesPerPeer", c.Limits.RulesPerPeer},
 	} {
 		if f.value < 0 {
 			return fmt.Errorf("actors: Config.Limits.%s is %d; it must not be negative", f.name, f.value)
 		}
 	}
-	if len(c.Name) > 253 {
-		return fmt.Errorf("actors: Config.Name has %d bytes; a host name has at most 253", len(c.Name))
+	if err := c.validateNames(); err != nil {
+		return err
 	}
 	if c.Open != nil && len(c.Listen) > 0 {
 		return errors.New("actors: Config.Open and Config.Listen exclude each other: Open brings its own addresses")
@@ -214,7 +232,7 @@ func (c Config) Validate() error {
 }
 
 func openUDP(cfg *Config) (netio.Transport, error) {
-	return udp.Open(udp.Config{Addrs: cfg.Listen, Shards: cfg.Shards})
+	return udp.Open(udp.Config{Addrs: cfg.Listen, Shards: cfg.Shards, Interfaces: cfg.Interfaces})
 }
 
 // Direction says which way a tapped message went.

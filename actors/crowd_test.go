@@ -175,8 +175,8 @@ func requireAtRest(t testing.TB, n *Node) {
 				left = append(left, fmt.Sprintf("%d %s", count, what))
 			}
 		}
-		note("tokens", len(sh.byToken))
-		note("message IDs", len(sh.byMID))
+		note("tokens", tokens(sh))
+		note("message IDs", named(sh))
 		note("deadlines", sh.timers.Len())
 		note("exchanges that are not in the pool", len(sh.slots)-len(sh.free))
 		note("listed calls", len(n.openCalls()))
@@ -194,4 +194,23 @@ func requireAtRest(t testing.TB, n *Node) {
 		note("pinned peers", sh.peers.Len())
 	})
 	require.Empty(t, left)
+}
+
+// tokens and named count the slots that wait for a token, and for an ACK.
+func tokens(sh *shard) (n int) {
+	for _, s := range sh.slots {
+		if s.tokened {
+			n++
+		}
+	}
+	return max(n, len(sh.byToken))
+}
+
+func named(sh *shard) (n int) {
+	for _, s := range sh.slots {
+		if s.named != nil {
+			n++
+		}
+	}
+	return max(n, len(sh.byMID))
 }

@@ -60,6 +60,9 @@ func (n *Node) Idle() bool {
 	if n.asleep {
 		return true
 	}
+	if n.naming != nil { // it listens to others
+		return false
+	}
 	n.mu.Lock()
 	busy := n.stopped || n.calls != nil || n.watching != nil
 	n.mu.Unlock()

@@ -27,9 +27,9 @@ func (e *endpoint) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *inbatch:
 		e.onBatch(ctx, m)
-	case published, *incoming, refreshAgain, refreshTimeout, tellHeld, forgetObservers:
+	case published, *incoming, refreshAgain, refreshTimeout, tellHeld, forgetObservers, advanceRules, leaseOver:
 		e.sh.observers().receive(m)
-	case observationBegins, observationResolved, observationAnswered, observationRest, observationDue, observationRenew, observationEnds:
+	case observationBegins, observationResolved, observationAnswered, observationRest, observationDue, observationRenew, observationTick, observationEnds:
 		e.sh.onObservation(m)
 	case *Call:
 		e.onCall(ctx, m)
@@ -144,6 +144,10 @@ func (e *endpoint) onDatagram(ctx actor.Context, now netio.Instant, d *netio.Dat
 		sh.stats.rare().dropped[reason].Add(1)
 		return e.answer(in, codec.BadOption, optErr.Error())
 	case protocol.Request:
+		if d.Multicast && sh.node.silenced(&in.msg) {
+			sh.stats.rare().unsent.Add(1)
+			return false
+		}
 		return e.onRequest(ctx, now, d, in)
 	case protocol.PiggybackedResponse:
 		in.optErr = optErr
@@ -259,6 +263,11 @@ func (e *endpoint) dispatch(ctx actor.Context, now netio.Instant, d *netio.Datag
 	case in.peer.Value.serving >= sh.limits.PerPeer:
 		return e.shed(in, "too many requests of this peer are being served")
 	}
+	if route.resource.Observable && in.msg.Options.Has(codec.OptionObserve) {
+		if why, ok := in.join(route); !ok {
+			return e.refuse(in, codec.BadRequest, why)
+		}
+	}
 	if in.has1 {
 		if handled, used := e.requestBlock(ctx, now, in, d, route); handled {
 			return used
@@ -308,7 +317,7 @@ func (e *endpoint) slotFor(pe *peerEntry, mid uint16) *slot {
 	if pe == nil {
 		return nil
 	}
-	return e.sh.byMID[protocol.MakeDedupKey(pe.ID, mid)]
+	return e.sh.slotByMID(protocol.MakeDedupKey(pe.ID, mid))
 }
 
 // onPiggybacked handles a response in an ACK: both message ID and token must
@@ -345,7 +354,7 @@ func (e *endpoint) onResponse(now netio.Instant, p netio.Peer, in *incoming) boo
 	if pe := sh.peers.Find(p); pe != nil {
 		in.peer = pe
 		in.key = protocol.MakeDedupKey(pe.ID, in.msg.MessageID)
-		s := sh.byToken[tokenKey{pe.ID, in.msg.Token}]
+		s := sh.slotByToken(tokenKey{pe.ID, in.msg.Token})
 		if o := sh.notified(pe, in); o != nil && in.msg.Options.Has(codec.OptionObserve) && (s == nil || o.overtaken(now, in)) {
 			sh.onNotification(now, o, in)
 			return false
@@ -381,7 +390,11 @@ func (e *endpoint) onResponse(now netio.Instant, p netio.Peer, in *incoming) boo
 	}
 	sh.stats.rare().unmatched.Add(1)
 	sh.ignored(in, "unmatched")
-	sh.sendEmpty(codec.RST, in.msg.MessageID, in.dst)
+	// Of a NON only a notification that nobody wants is rejected: its sender ends it
+	// (RFC 7641 §3.6). Answers to a discovery that has ended come by the hundred.
+	if con || in.msg.Options.Has(codec.OptionObserve) {
+		sh.sendEmpty(codec.RST, in.msg.MessageID, in.dst)
+	}
 	return false
 }
 
@@ -419,7 +432,7 @@ func (e *endpoint) failCall(p netio.Peer, t codec.Token, err error) {
 	if pe == nil {
 		return
 	}
-	if s := e.sh.byToken[tokenKey{pe.ID, t}]; s != nil {
+	if s := e.sh.slotByToken(tokenKey{pe.ID, t}); s != nil {
 		e.sh.post(s.box, abort{s.gen, err})
 	}
 }

@@ -39,6 +39,8 @@ type Env struct {
 	Open func(cfg *Config) (netio.Transport, error)
 	// Resolve finds the addresses of a host name.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+	// Quiet: nodes leave names to Resolve unless NamesConfig.Mode says otherwise.
+	Quiet bool
 	// Tap, where set, is told of every message that is posted to an actor: its
 	// path and the message. For tests.
 	Tap func(actorPath string, msg any)
@@ -146,7 +148,7 @@ func NewEnv(clock netio.Clock, runner Runner, log *slog.Logger) *Env {
 // run fast or slow.
 func (e *Env) WithClock(c netio.Clock) *Env {
 	o := &Env{System: e.System, Clock: c, Rand: e.Rand, Log: e.Log, Runner: e.Runner,
-		Open: e.Open, Resolve: e.Resolve, Tap: e.Tap, Observe: e.Observe, Serial: e.Serial, roots: e.roots, spares: e.spares}
+		Open: e.Open, Resolve: e.Resolve, Quiet: e.Quiet, Tap: e.Tap, Observe: e.Observe, Serial: e.Serial, roots: e.roots, spares: e.spares}
 	o.settings.Store(e.settings.Load())
 	return o
 }

@@ -309,7 +309,7 @@ func (x *exchange) onRetransmit() {
 func (x *exchange) arm(deadline netio.Instant, kind timerKind) {
 	sh := x.sh
 	sh.cancel(&x.slot.first)
-	x.slot.first = sh.timers.Add(deadline, timer{x.slot.box, exchangeTimer{x.slot.gen, kind}})
+	x.slot.first = sh.timers.Add(deadline, timer{box: x.slot.box, exchange: exchangeTimer{x.slot.gen, kind}})
 }
 
 // unexpect ends the exchange's place in the peer's window.

@@ -20,8 +20,17 @@ func (in *incoming) unwanted(code codec.Code) bool {
 	if len(o) == 0 || o[len(o)-1].Number < codec.OptionNoResponse || in.has1 && in.block1.More {
 		return false // RFC 7967 §3.2: it speaks of the response to the last block
 	}
+	if in.msg.Code == codec.GET && o.Has(codec.OptionDiscovery) {
+		return in.group && !code.IsSuccess() // there it is for plain servers, see quietPlain
+	}
 	return o.Has(codec.OptionNoResponse) && protocol.Unwanted(o, code, in.group)
 }
+
+// quietPlain is an option of discoveries in which plain servers can have no part.
+// Those who understand nothing but it say nothing: they would answer a filter that
+// finds nothing with an empty 2.05, as libcoap does. Who reads option 300 knows that
+// it is not meant.
+func quietPlain() codec.Option { return codec.NoResponse(2 | 8 | 16) }
 
 // keepQuiet ends a request without response. A confirmable one is acknowledged.
 func (x *exchange) keepQuiet(in *incoming) {

@@ -154,11 +154,11 @@ func (q *gathering) begin(ctx context.Context) error {
 	}
 	var literal bool
 	if q.dst, literal = q.uri.Addr(); !literal {
-		addrs, err := n.resolve(ctx, q.uri.Host)
+		where, err := n.resolve(ctx, q.uri, false)
 		if err != nil {
 			return err
 		}
-		q.dst = netip.AddrPortFrom(addrs[0], q.uri.Port)
+		q.dst = where.addrs[0]
 	}
 	if q.uri.Scheme != "coap" {
 		return fmt.Errorf("a request to a group has no transport for the scheme %q", q.uri.Scheme)

@@ -43,7 +43,13 @@ func (x *exchange) answerGroup(in *incoming, m *codec.Message) {
 	sh.delayed++
 	sh.delayedBytes += len(data)
 	sh.peers.Pin(in.peer)
-	leisure := time.Duration(sh.rand.Float64() * float64(sh.params.DefaultLeisure))
+	leisure := sh.params.DefaultLeisure
+	if in.req.paced {
+		leisure = in.req.leisure
+	}
+	if leisure > 0 {
+		leisure = time.Duration(sh.rand.Float64() * float64(leisure))
+	}
 	sh.after(leisure, nil, &sendDelayed{data: data, dst: in.dst, peer: in.peer})
 }
 

@@ -112,17 +112,33 @@ func (n *Node) callGroup(hook groupHook) (*groupCall, error) {
 	if n.stopped {
 		return nil, ErrStopped
 	}
+	r := n.groupsTable()
+	if !r.add(g) {
+		return nil, fmt.Errorf("%w: %d to groups", ErrBusy, maxGroupCalls)
+	}
+	n.shard.post(n.shard.endpoint, groupBegins{g})
+	return g, nil
+}
+
+// groupsTable returns the calls to groups, and makes room for them; n.mu is held.
+func (n *Node) groupsTable() *groups {
 	r := n.groups.Load()
 	if r == nil {
 		r = &groups{byToken: map[codec.Token]groupRound{}}
 		r.ids.Init(uint16(n.env.Rand(n.id, "group IDs").Uint32()))
 		n.groups.Store(r)
 	}
-	if !r.add(g) {
-		return nil, fmt.Errorf("%w: %d to groups", ErrBusy, maxGroupCalls)
-	}
-	n.shard.post(n.shard.endpoint, groupBegins{g})
-	return g, nil
+	return r
+}
+
+// groupMID returns a message ID for a message to groups that nobody answers; the first
+// shard's goroutine only. ok is false if all are in use.
+func (n *Node) groupMID() (id uint16, ok bool) {
+	n.mu.Lock()
+	r := n.groupsTable()
+	n.mu.Unlock()
+	id, _, ok = r.ids.Next(n.shard.now(), n.nonLifetime)
+	return id, ok
 }
 
 func (r *groups) add(g *groupCall) bool {
@@ -216,7 +232,7 @@ func (g *groupCall) wake(at netio.Instant) {
 	sh := g.node.shard
 	sh.cancel(&g.timer)
 	if at != 0 && !g.ended {
-		g.timer = sh.timers.Add(at, timer{sh.endpoint, groupDue{g}})
+		g.timer = sh.timers.Add(at, timer{box: sh.endpoint, msg: groupDue{g}})
 	}
 }
 

@@ -40,6 +40,9 @@ func (sh *shard) receive(ds []netio.Datagram) {
 	if len(ds) == 0 {
 		return
 	}
+	if sh.sleepsThrough(ds) {
+		return
+	}
 	sh.node.rouse()
 	n := 0
 	for i := range ds {
@@ -131,9 +134,10 @@ type incoming struct {
 	// resource had changed before.
 	observe bool
 	changes uint64
-	view    *view // no request of a peer: the handler is asked for observers
-	acked   bool  // the empty ACK has been sent
-	begun   bool  // a handler on a goroutine has been called
+	joins   *joining // with a rule
+	view    *view    // no request of a peer: the handler is asked for observers
+	acked   bool     // the empty ACK has been sent
+	begun   bool     // a handler on a goroutine has been called
 	// answered: the handler is done with it
 	answered bool
 	unasked  bool // no handler was asked; a retransmission may ask again
@@ -243,7 +247,7 @@ type (
 	// resolved: the host of a call has these addresses.
 	resolved struct {
 		call  *Call
-		addrs []netip.Addr
+		where hostPlace
 	}
 	// launch: the call's turn in its peer's window has come.
 	launch struct{ call *Call }

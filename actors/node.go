@@ -23,14 +23,23 @@ type Node struct {
 	cfg      *Config // of a node whose transport the Env opens
 	tap      func(TapEvent)
 	observer Observer
+	// identify says who a peer has proved to be, wherever it is; false: nobody
+	// knows. nil for plain UDP, where nobody ever does.
+	identify func(netio.Peer) (string, bool)
 
-	shards    []*shard
-	shard     *shard // the first: home of the node's own actors
-	router    atomic.Pointer[router]
-	inlineCtx *taskContext
-	open      func() (netio.Transport, error)
-	transport atomic.Pointer[netio.Transport] // nil while the socket is down
-	tapMu     sync.Mutex                      // Config.Tap is called by one shard at a time
+	shards     []*shard
+	shard      *shard // the first: home of the node's own actors
+	router     atomic.Pointer[router]
+	identity   atomic.Pointer[identity]  // who it is for others; nil = nobody has asked
+	responder  atomic.Pointer[responder] // nil until somebody discovers
+	hosts      map[string]netip.AddrPort // Config.Resolve, by canonical name
+	naming     *naming                   // nil if the network is not asked for names
+	inlineCtx  *taskContext
+	open       func() (netio.Transport, error)
+	transport  atomic.Pointer[netio.Transport] // nil while the socket is down
+	lastText   atomic.Pointer[byte]            // the URI of the last request
+	lastTarget atomic.Pointer[target]
+	tapMu      sync.Mutex // Config.Tap is called by one shard at a time
 
 	groups atomic.Pointer[groups] // nil until a group is called
 
@@ -49,8 +58,10 @@ type Node struct {
 	box         *mailbox        // of its own actor
 	socket      *mailbox        // the transport's
 	opened      netio.Transport // opened by Start, not yet taken by its actor
+	unnamed     bool            // its name is a label for logs only
 	adopt       bool            // the transport is open and at work, and waits for its actor
 	asleep      bool            // it has no actors: see Doze
+	places      groupPlaces     // where groups are
 	openedAt    netio.Instant
 	failures    int // of sockets that did not live long, in a row
 	incarnation int
@@ -96,6 +107,11 @@ func Start(cfg Config) (*Node, error) {
 		n.shards = append(n.shards, newShard(n, i))
 	}
 	n.shard = n.shards[0]
+	n.hosts = cfg.hosts()
+	n.unnamed = cfg.Names.Mode == NamesOff
+	if cfg.namesOn(env) {
+		n.naming = newNaming(n, cfg.Name, cfg.Names)
+	}
 	r, err := (&router{}).with(n.coreRoute())
 	if err != nil {
 		return nil, err
@@ -176,8 +192,14 @@ func (n *Node) setTransport(t netio.Transport) {
 	n.mu.Unlock()
 }
 
-// Name returns the node's name, "" if it has none.
-func (n *Node) Name() string { return n.log.name }
+// Name returns the node's name, "" if it has none. Where another node had the one
+// that was configured it is a numbered one (NamesConfig).
+func (n *Node) Name() string {
+	if n.naming == nil {
+		return n.log.name
+	}
+	return n.whoami().name
+}
 
 // Addrs returns the addresses on which the node receives, with their ports. An
 // unspecified address means all addresses of the machine.
@@ -390,6 +412,9 @@ func (n *Node) ended() {
 		sh.loop.Schedule(sh.disarm)
 	}
 	n.inlineCtx.end(ErrStopped)
+	if n.naming != nil {
+		n.naming.leaving = true
+	}
 	n.mu.Lock()
 	n.stopped, n.gone = true, true
 	done := n.done

@@ -351,7 +351,7 @@ func TestCoreListsAndFilters(t *testing.T) {
 		require.Equal(t, codec.LinkFormat, f)
 	}
 	uri := srv.URI("/.well-known/core?rt=hum*")
-	for range maxFilters - 1 {
+	for range 7 {
 		uri += "&rt=hum*"
 	}
 	res, err := cli.Get(t.Context(), uri)

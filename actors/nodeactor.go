@@ -22,6 +22,9 @@ func (a *nodeActor) Receive(ctx actor.Context) {
 		a.onStarted(ctx)
 	case stopNode:
 		a.endObservations()
+		if m := a.node.naming; m != nil {
+			m.leave()
+		}
 		a.tellEndpoints(stopNode{})
 	case stopNow:
 		a.tellEndpoints(stopNow{})
@@ -51,6 +54,9 @@ func (a *nodeActor) onStarted(ctx actor.Context) {
 		sh.exchange = sh.cellProps("exchange")
 		sh.resources = sh.mustSpawn(ctx, sh.cellProps("resources"), resourcesName+name)
 		sh.endpoint = sh.mustSpawn(ctx, sh.cellProps("endpoint"), endpointName+name)
+	}
+	if n.naming != nil {
+		n.naming.box = n.shard.mustSpawn(ctx, n.shard.cellProps(namesName), namesName)
 	}
 	a.transport = n.shard.mustSpawn(ctx, n.shard.cellProps("transport"), transportName)
 	n.socket = a.transport

@@ -13,8 +13,9 @@ const notifyAtOnce = 256
 // pump sends the notifications that may leave now, so many at a time, and
 // reports whether there are more.
 func (o *observing) pump() (more bool) {
+	more = o.evaluate()
 	if !o.table.Pending() {
-		return false
+		return more
 	}
 	now := o.sh.now()
 	for range notifyAtOnce {
@@ -24,7 +25,7 @@ func (o *observing) pump() (more bool) {
 		}
 		o.notify(now, &n)
 	}
-	return o.table.Pending()
+	return more || o.table.Pending()
 }
 
 // notify sends one notification, or has it wait for its turn in the peer's
@@ -45,7 +46,12 @@ func (o *observing) notify(now netio.Instant, n *protocol.Notice) {
 	}
 	v := o.viewOf(n.Topic)
 	e := &v.editions[int(n.Version)%len(v.editions)]
-	if n.Refresh && !n.Final {
+	if v.rules != nil {
+		if e = o.editionFor(v, n, now); e == nil {
+			o.table.Skip(n.ID)
+			return
+		}
+	} else if n.Refresh && !n.Final {
 		if _, ok := o.number(v, now); ok {
 			_ = o.encode(v, e) // it could be encoded before
 		}
@@ -71,6 +77,28 @@ func (o *observing) notify(now netio.Instant, n *protocol.Notice) {
 	dst := to{peer: p.peer.Peer, local: p.local, ifi: p.ifi}
 	sh.sendTemplate(&e.tmpl, typ, mid, n.Token, dst, note)
 	o.table.Sent(now, n.ID, mid, sh.rand.Float64())
+	if sub := o.sub(n.Value); v.rules != nil && sub != nil {
+		sub.sent(n.Version)
+	}
+}
+
+// editionFor returns what a subscriber is sent. What it is asked with whether it
+// is still there is the last that it was sent, or what the resource holds.
+func (o *observing) editionFor(v *view, n *protocol.Notice, now netio.Instant) *edition {
+	sub := o.sub(n.Value)
+	switch {
+	case n.Final:
+		return &v.editions[int(o.table.Version(v.topic))%len(v.editions)]
+	case sub == nil:
+		return nil
+	case !n.Refresh:
+		return sub.edition(n.Version)
+	}
+	res := v.rules.current
+	if e := sub.edition(n.Version); e != nil {
+		res = e.res
+	}
+	return o.issue(v, res, now)
 }
 
 // sendTemplate queues a message that was encoded before, with its own type,

@@ -27,17 +27,19 @@ type Observation struct {
 
 	// The rest belongs to the goroutine of its shard.
 	reg     *protocol.Registration
-	dest    netip.AddrPort // of the server
-	others  []netip.Addr   // further addresses of the host's name
-	literal bool           // the host is an address
-	pe      *peerEntry     // of dest, once the observation is known there
-	call    *Call          // the registration under way
-	lookup  *taskContext   // of the search for the host's addresses
+	dest    netip.AddrPort   // of the server
+	others  []netip.AddrPort // further addresses of the host's name
+	named   bool             // they are what the network says of it
+	literal bool             // the host is an address
+	pe      *peerEntry       // of dest, once the observation is known there
+	call    *Call            // the registration under way
+	lookup  *taskContext     // of the search for the host's addresses
 	timer   protocol.Handle
 	known   bool      // the server has registered us once
 	asked   bool      // the server may have registered us
 	lost    bool      // the last request failed: the name may have another address now
 	closing error     // it ends when the call under way has
+	filter  *filter   // nil without a rule
 	stored  *Response // the representation whose ETag was in the last request
 	last    *Response // the last that was delivered, if it has an ETag
 	rest    *Call     // fetches the rest of
@@ -52,7 +54,7 @@ type (
 	observationBegins   struct{ o *Observation }
 	observationResolved struct {
 		o     *Observation
-		addrs []netip.Addr
+		where hostPlace
 		err   error
 	}
 	observationAnswered struct {
@@ -93,6 +95,12 @@ type (
 // NonConfirmable one is sent as NON. Its Timeout and Params are those of each
 // registration. Body, To, From and Progress are not used.
 func (n *Node) Observe(req Request, done func(*Notification, error)) *Observation {
+	return n.observe(req, nil, nil, done)
+}
+
+// observe observes with a filter, nil without a rule. wrong is what is wrong
+// with what was asked for.
+func (n *Node) observe(req Request, f *filter, wrong error, done func(*Notification, error)) *Observation {
 	if req.Method == 0 {
 		req.Method = codec.GET
 	}
@@ -100,16 +108,20 @@ func (n *Node) Observe(req Request, done func(*Notification, error)) *Observatio
 	req.Options = req.Options.Clone().Remove(codec.OptionObserve)
 	req.Payload = slices.Clone(req.Payload)
 	req.Body, req.To, req.From, req.FromETag, req.Progress = nil, nil, 0, nil, nil
-	o := &Observation{node: n, req: req, done: done, reg: protocol.NewRegistration(n.registration)}
+	o := &Observation{node: n, req: req, done: done, filter: f, reg: protocol.NewRegistration(n.registration)}
 	o.sh.Store(n.shard)
 	if n.shard.endpoint == nil { // from Config.Setup
 		o.finish(nil, o.failure(errNotStarted))
 		return o
 	}
-	var err error
-	if req.Method != codec.GET && req.Method != codec.FETCH {
+	err := wrong
+	if err == nil && req.Method != codec.GET && req.Method != codec.FETCH {
 		err = fmt.Errorf("a %s cannot observe; use GET or FETCH", methodName(req.Method))
-	} else if err = checkBlockSize(req.BlockSize); err == nil {
+	}
+	if err == nil {
+		err = checkBlockSize(req.BlockSize)
+	}
+	if err == nil {
 		o.uri, err = codec.ParseURI(req.URI)
 	}
 	if err == nil {
@@ -214,6 +226,8 @@ func (sh *shard) onObservation(msg any) {
 		if o := m.o; !o.moved(sh, m) && !o.ended.Load() {
 			sh.armObservation(o, o.reg.Renew(sh.now(), renewWithin, sh.rand.Float64()))
 		}
+	case observationTick:
+		sh.onTick(m.o)
 	case observationEnds:
 		if !m.o.moved(sh, m) {
 			sh.endObservation(m.o, nil, m.err)
@@ -244,8 +258,8 @@ func (sh *shard) resolveObservation(o *Observation) {
 	ctx := o.lookup
 	sh.env.Runner.Go(func() {
 		defer ctx.end(context.Canceled)
-		addrs, err := sh.node.resolve(ctx, o.uri.Host)
-		sh.post(sh.endpoint, observationResolved{o, addrs, err})
+		where, err := sh.node.resolve(ctx, o.uri, false)
+		sh.post(sh.endpoint, observationResolved{o, where, err})
 	})
 }
 
@@ -259,13 +273,13 @@ func (sh *shard) onObservationResolved(m observationResolved) {
 		sh.onObservationAnswered(observationAnswered{o, nil, m.err})
 		return
 	}
-	o.others = m.addrs
+	o.others, o.named = m.where.addrs, m.where.named
 	o.nextAddress()
 	sh.registerObservation(o)
 }
 
 func (o *Observation) nextAddress() {
-	o.dest = netip.AddrPortFrom(o.others[0], o.uri.Port)
+	o.dest = o.others[0]
 	o.others = o.others[1:]
 }
 
@@ -292,6 +306,9 @@ func (sh *shard) registerObservation(o *Observation) {
 		tag, _ := o.last.Options.Get(codec.OptionETag)
 		req.Options = req.Options.Add(codec.ETag(tag))
 		o.stored = o.last
+	}
+	if f := o.filter; f != nil && f.number != 0 && sh.node.identify != nil {
+		req.Options = req.Options.Set(codec.UintOption(codec.OptionNotification, uint64(f.number)))
 	}
 	o.asked = true
 	sh.stats.client().registrations.Add(1)
@@ -324,7 +341,7 @@ func (sh *shard) knowObservation(o *Observation, peer netio.Peer) bool {
 	}
 	for o.req.Token.Len() == 0 {
 		t := codec.TokenFromUint64(sh.rand.Uint64())
-		if key := (tokenKey{pe.ID, t}); sh.byToken[key] == nil && sh.observations[key] == nil {
+		if key := (tokenKey{pe.ID, t}); sh.slotByToken(key) == nil && sh.observations[key] == nil {
 			o.req.Token = t
 		}
 	}

@@ -54,6 +54,11 @@ func (a *acknowledging) drive(until int) {
 
 // observed starts a node with a resource that so many peers observe.
 func observed(tb testing.TB, peers int, res Resource) (*Node, *Route, *acknowledging) {
+	return subscribed(tb, peers, res, nil)
+}
+
+// subscribed is observed with rules, one for each peer.
+func subscribed(tb testing.TB, peers int, res Resource, rule func(i int) string) (*Node, *Route, *acknowledging) {
 	mem := &acknowledging{}
 	n, err := Start(Config{Open: func() (netio.Transport, error) { return mem, nil }, Log: slog.New(slog.DiscardHandler)})
 	require.NoError(tb, err)
@@ -67,6 +72,9 @@ func observed(tb testing.TB, peers int, res Resource) (*Node, *Route, *acknowled
 	ds := make([]netio.Datagram, 0, batch)
 	for i := range peers {
 		m := codec.Message{Code: codec.GET, MessageID: uint16(i), Token: codec.TokenFromUint64(uint64(i)), Options: codec.Options{codec.Observe(0), codec.URIPath("tick")}}
+		if rule != nil {
+			m.Options = m.Options.Add(codec.OpaqueOption(codec.OptionRule, []byte(rule(i))))
+		}
 		data, err := m.Append(nil)
 		require.NoError(tb, err)
 		ds = append(ds, netio.Datagram{Data: data, Peer: netio.Peer{Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 1, byte(i >> 8), byte(i)}), 5683)}})

@@ -16,14 +16,19 @@ import (
 func (sh *shard) onObservationAnswered(m observationAnswered) {
 	o := m.o
 	o.call = nil
+	if o.named {
+		sh.node.noteFailure(o.uri.Host, o.dest, m.err)
+	}
 	var ce *CodeError
 	switch {
 	case o.ended.Load():
 		if o.closing != nil {
 			sh.leaveObservation(o)
 		}
+	case o.withdraw(m.res):
+		sh.registerObservation(o)
 	case m.err == nil || errors.As(m.err, &ce):
-		sh.heed(o, &Notification{Response: *m.res, Confirmable: !o.req.NonConfirmable, Renewal: o.known})
+		sh.heed(o, &Notification{Response: *m.res, Confirmable: !o.req.NonConfirmable, Renewal: o.known}, true)
 	case errors.Is(m.err, ErrStopped):
 		sh.endObservation(o, nil, m.err)
 	case errors.Is(m.err, ErrUnreachable) && len(o.others) > 0:
@@ -41,7 +46,7 @@ func (sh *shard) onObservationAnswered(m observationAnswered) {
 func (sh *shard) armObservation(o *Observation, at netio.Instant) {
 	sh.cancel(&o.timer)
 	if at != 0 {
-		o.timer = sh.timers.Add(at, timer{sh.endpoint, observationDue{o}})
+		o.timer = sh.timers.Add(at, timer{box: sh.endpoint, msg: observationDue{o}})
 	}
 }
 
@@ -102,38 +107,59 @@ func (sh *shard) hearIncoming(o *Observation, in *incoming) {
 	res.Size = int64(len(res.Payload))
 	if seq, ok := m.Options.Uint(codec.OptionObserve); ok && o.reg.Stale(sh.now(), uint32(seq)) {
 		sh.stats.client().stale.Add(1) // whatever is under way goes on
+		if o.filter != nil && o.call == nil {
+			sh.learnLate(o, &Notification{Response: res})
+		}
 		return
 	}
-	sh.heed(o, &Notification{Response: res, Confirmable: m.Type == codec.CON})
+	sh.heed(o, &Notification{Response: res, Confirmable: m.Type == codec.CON}, false)
 }
 
 // heed takes in a message of an observation: a notification, or the answer to a
-// registration.
-func (sh *shard) heed(o *Observation, n *Notification) {
+// registration; answer says that it has ended the call that makes one.
+func (sh *shard) heed(o *Observation, n *Notification, answer bool) {
 	res := &n.Response
 	seq, observed := res.Options.Uint(codec.OptionObserve)
-	maxAge := protocol.DefaultMaxAge
-	if s, ok := res.Options.Uint(codec.OptionMaxAge); ok {
-		maxAge = time.Duration(min(s, 1<<32)) * time.Second
-	}
+	maxAge := maxAgeOf(res.Options)
 	heard, deadline := o.reg.Heard(sh.now(), res.Code, uint32(seq), observed, maxAge, sh.rand.Float64())
 	n.Sequence = uint32(seq)
 	switch heard {
 	case protocol.HeardNews:
 		o.known, o.lost = true, false
+		if o.filter != nil {
+			if at := sh.learn(o, n, answer, maxAge); at != 0 {
+				deadline = at
+			}
+		}
 		sh.armObservation(o, deadline)
 		sh.complete(o, n)
 	case protocol.HeardStale:
 		sh.stats.client().stale.Add(1)
+		if o.filter != nil {
+			sh.learnLate(o, n)
+		}
 	case protocol.HeardLast:
 		o.asked = false
 		sh.endObservation(o, n, ErrNotObservable)
 	case protocol.HeardEnd:
 		o.asked = false
-		sh.endObservation(o, nil, codeError(res))
+		var final *Notification
+		if o.filter != nil && o.known {
+			final = n
+			n.Reason, n.FiltersAt = ReasonFinal, o.filter.side
+		}
+		sh.endObservation(o, final, codeError(res))
 	case protocol.HeardRetry:
 		sh.armObservation(o, deadline)
 	}
+}
+
+// maxAgeOf returns how long a response is fresh.
+func maxAgeOf(o codec.Options) time.Duration {
+	if s, ok := o.Uint(codec.OptionMaxAge); ok {
+		return time.Duration(min(s, 1<<32)) * time.Second
+	}
+	return protocol.DefaultMaxAge
 }
 
 // codeError is what a client gets for a response that is no success.
@@ -167,6 +193,7 @@ func (sh *shard) complete(o *Observation, n *Notification) {
 	}
 	req := o.req
 	req.Token, req.dest = codec.Token{}, o.dest
+	req.Options = req.Options.Clone().Remove(codec.OptionRule) // which is for the registration
 	o.restOf = n
 	o.rest = sh.node.goRest(req, &n.Response, func(res *Response, err error) { o.post(observationRest{o, n, res, err}) })
 }
@@ -214,8 +241,7 @@ func (sh *shard) deliver(o *Observation, n *Notification) {
 	default:
 		o.last = nil
 	}
-	sh.stats.client().received.Add(1)
-	o.tell(n, nil)
+	sh.pass(o, n)
 }
 
 func sameTag(res *Response, tag []byte) bool {
@@ -247,6 +273,9 @@ func (sh *shard) endObservation(o *Observation, n *Notification, err error) {
 	if o.lookup != nil {
 		o.lookup.end(context.Canceled)
 		o.lookup = nil
+	}
+	if o.filter != nil {
+		sh.cancel(&o.filter.timer)
 	}
 	sh.forgetObservation(o)
 	o.dropRest()

@@ -24,9 +24,21 @@ type observing struct {
 	value []byte
 	key   []byte
 
+	// Of subscriptions, which are observers with rules: by the value that the
+	// table has of them, less 1, by number, and how many each peer has.
+	subs     []*subscription
+	freeSubs []uint64
+	byNumber map[uint32]*subscription
+	perPeer  map[uint64]int
+	work     []*ruleSet // those that have something to evaluate
+	longest  int        // the most evaluations in a turn
+
 	// Besides those that the table counts: registrations for which a resource
 	// had no room, and states that waited too long to come to the table.
 	refused, conflated, dropped uint64
+	// samples that went through rules, that were replaced before they could,
+	// notifications that rules have selected, and leases that have ended.
+	samples, unevaluated, selected, expired uint64
 }
 
 const placesPerPage = 64
@@ -124,6 +136,10 @@ func (sh *shard) register(in *incoming, whole, m *codec.Message) {
 		o.end(v, otherFormat)
 		v = o.viewFor(w, in)
 	}
+	if in.joins != nil {
+		o.subscribe(in, v, whole, m)
+		return
+	}
 	id, result, old := o.table.Put(now, v.topic, in.peer.ID, in.msg.Token, 0, in.route.resource.Confirmable)
 	switch {
 	case old.ID == 0:
@@ -215,6 +231,12 @@ func (o *observing) left(g protocol.Gone) {
 	o.sh.peers.Unpin(pe)
 	v := o.viewOf(g.Topic)
 	v.site.observers.Add(-1)
+	if v.rules != nil {
+		v.site.subscribers.Add(-1)
+		if sub := o.sub(g.Value); sub != nil {
+			o.unsubscribe(sub)
+		}
+	}
 	if o.table.Len(g.Topic) == 0 {
 		o.dropView(v)
 	}

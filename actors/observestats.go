@@ -76,6 +76,13 @@ type ObserveStats struct {
 	// room.
 	Cancelled, TimedOut, Refused uint64
 
+	// Subscribers are the observers that have a rule. Samples counts what was
+	// evaluated for them, once at each shard, and Unevaluated what was replaced
+	// or dropped before; Selected the notifications that rules have chosen, sent,
+	// conflated or dropped; and Expired the leases that were not renewed.
+	Subscribers                             int
+	Samples, Unevaluated, Selected, Expired uint64
+
 	// Observations is how many observations the node itself makes at present.
 	Observations int
 	// Received counts notifications that were delivered, Stale those that newer
@@ -89,6 +96,8 @@ type observingCounters struct {
 	observers, peers, memory                         gauge
 	notifications, confirmable, retransmitted        gauge
 	conflated, dropped, cancelled, timedOut, refused gauge
+	subscribers                                      gauge
+	samples, unevaluated, selected, expired          gauge
 }
 
 // publish makes the counters of the table readable.
@@ -105,6 +114,11 @@ func (o *observing) publish(c *observingCounters) {
 	c.cancelled.set(t.Cancelled)
 	c.timedOut.set(t.TimedOut)
 	c.refused.set(t.Refused + o.refused)
+	c.subscribers.set(uint64(len(o.byNumber)))
+	c.samples.set(o.samples)
+	c.unevaluated.set(o.unevaluated)
+	c.selected.set(o.selected)
+	c.expired.set(o.expired)
 }
 
 // add adds the counters of a shard to s; nil adds nothing.
@@ -115,6 +129,7 @@ func (c *observingCounters) add(s *ObserveStats) {
 	s.Observers += int(c.observers.v.Load())
 	s.Peers += int(c.peers.v.Load())
 	s.Memory += int(c.memory.v.Load())
+	s.Subscribers += int(c.subscribers.v.Load())
 	for _, x := range []struct {
 		sum *uint64
 		v   *gauge
@@ -122,6 +137,7 @@ func (c *observingCounters) add(s *ObserveStats) {
 		{&s.Notifications, &c.notifications}, {&s.Confirmable, &c.confirmable}, {&s.Retransmitted, &c.retransmitted},
 		{&s.Conflated, &c.conflated}, {&s.Dropped, &c.dropped}, {&s.Cancelled, &c.cancelled},
 		{&s.TimedOut, &c.timedOut}, {&s.Refused, &c.refused},
+		{&s.Samples, &c.samples}, {&s.Unevaluated, &c.unevaluated}, {&s.Selected, &c.selected}, {&s.Expired, &c.expired},
 	} {
 		*x.sum += x.v.v.Load()
 	}

@@ -55,7 +55,7 @@ func TestNetworks(t *testing.T) {
 	if out, err := inOwnNetwork(ip, "link", "add", "type", "veth"); err != nil {
 		missing("no network namespace with a cable can be made: %v %s", err, out)
 	}
-	args := []string{"-test.v", "-test.timeout=1m", "-test.run=^TestNet[A-Z]"}
+	args := []string{"-test.v", "-test.timeout=5m", "-test.run=^TestNet[A-Z]"}
 	if testing.Short() {
 		args = append(args, "-test.short")
 	}
@@ -81,7 +81,11 @@ func home(t *testing.T) *place {
 	if os.Getenv(ownNetwork) == "" {
 		t.Skip("runs in TestNetworks")
 	}
-	p := &place{t, "/proc/self/ns/net", func(f func()) { f() }}
+	// The process may be elsewhere with its first thread.
+	ns, err := os.Open("/proc/thread-self/ns/net")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, ns.Close()) })
+	p := &place{t, fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), ns.Fd()), func(f func()) { f() }}
 	p.ip("link set lo up")
 	return p
 }

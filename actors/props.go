@@ -57,6 +57,8 @@ func (c *cell) HandleFailure(system *actor.ActorSystem, sup actor.Supervisor, ch
 // incarnate makes the actor of a name.
 func (sh *shard) incarnate(id string) actor.Actor {
 	switch name := id[strings.LastIndexByte(id, '/')+1:]; {
+	case name == namesName:
+		return namesActor{sh.node.naming}
 	case name == transportName:
 		return &transportActor{node: sh.node}
 	case strings.HasPrefix(name, resourcesName):
@@ -70,6 +72,7 @@ func (sh *shard) incarnate(id string) actor.Actor {
 // The names of actors; those of shards have their numbers behind them.
 const (
 	transportName = "transport"
+	namesName     = "names"
 	resourcesName = "resources"
 	endpointName  = "endpoint"
 	exchangeName  = "x"

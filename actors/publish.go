@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/coap2/coap2/actors/protocol"
 	"github.com/coap2/coap2/codec"
@@ -33,14 +34,17 @@ type watchSite struct {
 	// has changed. So one of them sees the other.
 	changes   atomic.Uint64
 	observers atomic.Int64
+	// subscribers are the observers that have a rule.
+	subscribers atomic.Int64
 
 	// What has been published and waits for the shard. Guarded by watch.mu.
 	waiting []publication
 	spare   []publication // what was taken last; the shard reads it
 	posted  bool
-	// lost counts, for each observer, what was replaced or found no room in
-	// waiting since the shard looked.
-	lost uint64
+	// lost counts, for each observer without a rule, what was replaced or found
+	// no room in waiting since the shard looked; passed counts it once, if there
+	// are observers with rules.
+	lost, passed uint64
 
 	// The rest belongs to the shard's goroutine.
 	views []*view          // in the order of their beginning
@@ -192,23 +196,39 @@ func (w *watch) leave(s *watchSite, p publication) {
 	switch {
 	case queue == 0 && len(s.waiting) > 0:
 		s.waiting[0] = p
-		s.lost += uint64(s.observers.Load())
+		s.replaced()
 		return
 	case queue > 0 && len(s.waiting) >= queue:
 		s.waiting = slices.Delete(s.waiting, 0, 1)
-		s.lost += uint64(s.observers.Load())
+		s.replaced()
 	}
 	s.waiting = append(s.waiting, p)
 }
 
-// take returns what waits at a site, and how much was lost.
-func (w *watch) take(s *watchSite) (ps []publication, lost uint64) {
+// waits reports whether something is on its way to a site.
+func (w *watch) waits(s *watchSite) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	ps, lost = s.waiting, s.lost
-	s.waiting, s.lost, s.posted = s.spare[:0], 0, false
+	return len(s.waiting) > 0
+}
+
+// replaced counts what will not be told.
+func (s *watchSite) replaced() {
+	subscribers := s.subscribers.Load()
+	s.lost += uint64(max(s.observers.Load()-subscribers, 0))
+	if subscribers > 0 {
+		s.passed++
+	}
+}
+
+// take returns what waits at a site, and how much was lost.
+func (w *watch) take(s *watchSite) (ps []publication, lost, passed uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ps, lost, passed = s.waiting, s.lost, s.passed
+	s.waiting, s.lost, s.passed, s.posted = s.spare[:0], 0, 0, false
 	s.spare = ps
-	return ps, lost
+	return ps, lost, passed
 }
 
 // represent makes the response that v stands for; it shares no memory with v.
@@ -319,8 +339,10 @@ func (r *Resource) validateObservable() error {
 	switch {
 	case r.Observable && r.Get == nil && r.Fetch == nil:
 		return errors.New("it is Observable and has no handler for GET or FETCH, which would tell its state")
-	case !r.Observable && (r.Confirmable || r.Queue != 0 || r.Observers != 0):
-		return errors.New("its Confirmable, Queue and Observers are for observers, and it is not Observable")
+	case !r.Observable && (r.Confirmable || r.Queue != 0 || r.Observers != 0 || r.Lease != 0):
+		return errors.New("its Confirmable, Queue, Observers and Lease are for observers, and it is not Observable")
+	case r.Lease != 0 && (r.Lease < time.Second || r.Lease > 365*24*time.Hour):
+		return fmt.Errorf("its Lease is %v; it must be 1s to 8760h, or 0 for an hour", r.Lease)
 	case r.Queue < 0 || r.Queue > maxQueue:
 		return fmt.Errorf("its Queue is %d; it must be 0 to %d", r.Queue, maxQueue)
 	case r.Observers < 0:

@@ -170,7 +170,9 @@ func TestWhatCannotBeObserved(t *testing.T) {
 	require.Nil(t, n)
 
 	_, err = observe(srv.URI("/plain"), "> 20")
-	require.ErrorContains(t, err, "rules are not supported")
+	require.ErrorIs(t, err, ErrNotObservable)
+	_, err = observe(srv.URI("/plain"), "> > 20")
+	require.ErrorContains(t, err, "expected")
 	_, err = observe("http://x/", "")
 	require.ErrorContains(t, err, "scheme")
 	_, err = observe("coap://no.such.host.invalid/", "")

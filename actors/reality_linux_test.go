@@ -121,8 +121,8 @@ func TestNetInterfaceReplaced(t *testing.T) {
 	a.addrs("e0", "192.0.2.1/24", "fe80::1/64")
 	b.addrs("e0", "192.0.2.2/24", "fe80::2/64")
 	requireWho(t, one, "192.0.2.1", "192.0.2.2")
-	requireWho(t, two, "fe80::2%e0", "fe80::1%e0") // it has not noticed anything before
-	require.EqualValues(t, 1, two.Stats().SendErrors)
+	requireWho(t, two, "fe80::2%e0", "fe80::1%e0") // which may be how it notices, unless it has been told
+	require.LessOrEqual(t, two.Stats().SendErrors, uint64(1))
 	requireWho(t, one, "fe80::1%e0", "fe80::2%e0")
 	require.Zero(t, one.Stats().Restarts+two.Stats().Restarts)
 }

@@ -27,13 +27,18 @@ func (o *observing) receive(msg any) {
 		o.onTellHeld(m.view)
 	case forgetObservers:
 		o.forget(m.watch)
+	case advanceRules:
+		o.onAdvance(m.set)
+	case leaseOver:
+		o.onLeaseOver(m.sub)
 	}
 }
 
 // onPublished takes what has been published of a resource to its views.
 func (o *observing) onPublished(w *watch) {
 	s := &w.sites[o.sh.index]
-	ps, lost := w.take(s)
+	ps, lost, passed := w.take(s)
+	o.unevaluated += passed
 	if w.route.resource.Queue > 0 {
 		o.dropped += lost
 	} else {

@@ -93,7 +93,10 @@ type Request struct {
 
 	route *Route
 	node  *Node
-	dest  netip.AddrPort // whom to ask, if that is known already
+	// paced: the answer to a group is to be spread over leisure.
+	leisure time.Duration
+	paced   bool
+	dest    netip.AddrPort // whom to ask, if that is known already
 	// observation: the request registers it, and it is told the answer.
 	observation *Observation
 }

@@ -147,12 +147,12 @@ func (sh *shard) armHandler(in *incoming, separate bool) {
 		if separate {
 			sh.post(s.box, answerSeparately{in.gen})
 		} else {
-			s.first = sh.after(sh.node.separateAfter, s.box, exchangeTimer{in.gen, timerAck})
+			s.first = sh.timers.Add(sh.in(sh.node.separateAfter), timer{box: s.box, exchange: exchangeTimer{in.gen, timerAck}})
 		}
-		s.second = sh.after(sh.node.exchangeLifetime, s.box, exchangeTimer{in.gen, timerGiveUp})
+		s.second = sh.timers.Add(sh.in(sh.node.exchangeLifetime), timer{box: s.box, exchange: exchangeTimer{in.gen, timerGiveUp}})
 		return
 	}
-	s.second = sh.after(sh.node.nonLifetime, s.box, exchangeTimer{in.gen, timerGiveUp})
+	s.second = sh.timers.Add(sh.in(sh.node.nonLifetime), timer{box: s.box, exchange: exchangeTimer{in.gen, timerGiveUp}})
 }
 
 // run starts the handler on a goroutine of its own.

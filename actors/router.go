@@ -25,12 +25,16 @@ type Resource struct {
 	Confirmable bool
 	// Queue is how many states are kept for an observer that cannot be told as
 	// fast as they are published, up to 65,536; older ones are dropped and
-	// counted. 0 = only the latest counts.
+	// counted. 0 = only the latest counts. It is for each observer, of what a rule
+	// selects for it, and bounds the samples that wait to be evaluated as well.
 	Queue int
 	// Observers is how many observers the resource may have, at all shards
 	// together; 0 = as many as Limits.Observers allows. Beyond it a request is
 	// answered as if the resource were not Observable.
 	Observers int
+	// Lease is how long a subscription with a rule lives without being renewed,
+	// unless the rule has a pmax; 0 = an hour. Its subscribers renew it in time.
+	Lease time.Duration
 	// Separate sends the empty ACK at once and the response separately, for
 	// resources that are always slow.
 	Separate bool

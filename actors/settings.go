@@ -21,6 +21,7 @@ type settings struct {
 	// How observers are told, but for the bounds of a shard, and how the node
 	// itself observes.
 	observers    protocol.ObserversConfig
+	discovery    protocol.ResponderConfig
 	registration protocol.RegistrationConfig
 }
 
@@ -32,16 +33,17 @@ type settingsKey struct {
 	shards        int
 	public        bool
 	observe       ObserveConfig
+	discovery     protocol.ResponderConfig
 }
 
 // settingsOf returns the settings of a configuration, those of the node before
 // if they are the same.
 func (e *Env) settingsOf(c *Config) *settings {
-	key := settingsKey{c.Params, c.Limits, c.SeparateAfter, max(c.Shards, 1), c.Public, c.Observe}
+	key := settingsKey{c.Params, c.Limits, c.SeparateAfter, max(c.Shards, 1), c.Public, c.Observe, c.Discovery}
 	if s := e.settings.Load(); s != nil && s.from == key {
 		return s
 	}
-	s := &settings{from: key, params: c.Params.WithDefaults(), limits: c.Limits.withDefaults(), separateAfter: c.SeparateAfter, public: c.Public}
+	s := &settings{from: key, params: c.Params.WithDefaults(), limits: c.Limits.withDefaults(), separateAfter: c.SeparateAfter, public: c.Public, discovery: c.Discovery}
 	s.shardLimit = s.limits.share(key.shards)
 	s.exchangeLifetime, s.nonLifetime = s.params.ExchangeLifetime(), s.params.NonLifetime()
 	if s.separateAfter == 0 {

@@ -5,7 +5,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -73,25 +72,12 @@ type shard struct {
 
 // workbench is what a shard works with, and can do without while the node dozes.
 type workbench struct {
-	slots   []*slot
-	free    []*slot
+	slots []*slot
+	free  []*slot
+	// nil while there are few slots, which are looked at one by one then
 	byToken map[tokenKey]*slot
 	byMID   map[protocol.DedupKey]*slot // own messages that await ACK or RST
 	unacked slotList                    // exchanges with a separate response that is not acknowledged
-}
-
-// spares is what a shard uses again and again, and nothing that it has to
-// remember. Where the nodes of an Env run on one goroutine, all of them share
-// one: thousands of nodes that take turns find it in the processor's cache.
-type spares struct {
-	event       TapEvent      // what is being told
-	resent      codec.Message // what is being sent again
-	writers     []*writer     // free lists
-	callBatches []*callBatch
-	spare       []*incoming
-	batchMu     sync.Mutex
-	batches     []*inbatch // shared with the transport's readers: guarded by batchMu
-	batchBytes  int        // size of all in batches; guarded by batchMu
 }
 
 // peerState is what a shard remembers of one peer.
@@ -131,9 +117,11 @@ type slot struct {
 	in    *incoming // the request it serves, or
 	call  *Call     // the call it makes
 	mid   protocol.DedupKey
-	named *peerEntry    // whose message ID mid is, while byMID has it
-	heard bool          // an answer to that message has come
-	since netio.Instant // its present use
+	named *peerEntry // whose message ID mid is, while ACK or RST are awaited for it
+	heard bool       // an answer to that message has come
+	// tokened: responses with the token of its call are for it
+	tokened bool
+	since   netio.Instant // its present use
 	// outstanding: its separate response counts in this peer's window, from the
 	// moment at which it is given its turn
 	outstanding *peerEntry
@@ -149,6 +137,9 @@ type slot struct {
 type timer struct {
 	box *mailbox
 	msg any
+	// of an exchange, which has no msg: that would be an allocation for each
+	// timer, and few of them ever fire
+	exchange exchangeTimer
 }
 
 func newShard(n *Node, index int) *shard {
@@ -236,14 +227,17 @@ func (sh *shard) fire() {
 		if !ok {
 			return
 		}
-		if !sh.settle(t.msg) {
+		switch {
+		case t.msg == nil:
+			sh.post(t.box, t.exchange)
+		case !sh.settle(t.msg):
 			sh.post(t.box, t.msg)
 		}
 	}
 }
 
 func (sh *shard) after(d time.Duration, to *mailbox, msg any) protocol.Handle {
-	return sh.timers.Add(sh.in(d), timer{to, msg})
+	return sh.timers.Add(sh.in(d), timer{box: to, msg: msg})
 }
 
 // in returns the moment after d.
@@ -283,7 +277,9 @@ func (sh *shard) acquire(ctx actor.Context) *slot {
 		return nil
 	}
 	s.box = box
-	sh.slots = append(sh.slots, s)
+	if sh.slots = append(sh.slots, s); len(sh.slots) > fewSlots && sh.byMID == nil {
+		sh.indexSlots()
+	}
 	sh.stats.exchanges.Add(1)
 	return s
 }
@@ -295,7 +291,7 @@ func (sh *shard) release(s *slot) {
 	sh.unacked.remove(s)
 	sh.unname(s)
 	sh.unoutstand(s)
-	s.in, s.call = nil, nil
+	s.in, s.call, s.tokened = nil, nil, false
 	s.gen++
 	sh.free = append(sh.free, s)
 	sh.stats.exchanges.Add(-1)
@@ -305,10 +301,9 @@ func (sh *shard) release(s *slot) {
 func (sh *shard) name(s *slot, pe *peerEntry, mid uint16) {
 	sh.unname(s)
 	s.mid, s.named, s.heard = protocol.MakeDedupKey(pe.ID, mid), pe, false
-	if sh.byMID == nil {
-		sh.byMID = map[protocol.DedupKey]*slot{}
+	if sh.byMID != nil {
+		sh.byMID[s.mid] = s
 	}
-	sh.byMID[s.mid] = s
 }
 
 func (sh *shard) unname(s *slot) {
@@ -369,14 +364,14 @@ func (sh *shard) keep(pe *peerEntry, until netio.Instant) {
 	if pe.Value.keepUntil == 0 {
 		sh.keeping++
 		sh.peers.Pin(pe)
-		sh.timers.Add(until, timer{nil, unkeep{pe}})
+		sh.timers.Add(until, timer{box: nil, msg: unkeep{pe}})
 	}
 	pe.Value.keepUntil = max(pe.Value.keepUntil, until)
 }
 
 func (sh *shard) onUnkeep(pe *peerEntry) {
 	if sh.now() < pe.Value.keepUntil {
-		sh.timers.Add(pe.Value.keepUntil, timer{nil, unkeep{pe}})
+		sh.timers.Add(pe.Value.keepUntil, timer{box: nil, msg: unkeep{pe}})
 		return
 	}
 	pe.Value.keepUntil = 0

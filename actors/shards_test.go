@@ -207,7 +207,7 @@ func TestCallMovesToTheShardOfItsPeer(t *testing.T) {
 			}
 			require.Equal(t, len(hosts[host]), sent)
 			require.Same(t, n.shardOf(at), call.sh.Load())
-			require.Len(t, call.sh.Load().byToken, 1)
+			require.NotNil(t, call.sh.Load().slotByToken(tokenKey{call.pe.ID, call.token}))
 			switch how {
 			case "timeout":
 				w.pass(49*time.Second, time.Second)
@@ -238,7 +238,11 @@ func TestCallMovesToTheShardOfItsPeer(t *testing.T) {
 	w.pass(5*time.Minute, 10*time.Second)
 	require.Zero(t, n.Stats().Exchanges)
 	for _, sh := range n.shards {
-		onShard(sh, func() { require.Empty(t, sh.byToken) })
+		onShard(sh, func() {
+			for _, s := range sh.slots {
+				require.False(t, s.tokened)
+			}
+		})
 	}
 }
 

@@ -1,8 +1,6 @@
 package actors
 
 import (
-	"slices"
-
 	"github.com/coap2/coap2/actors/protocol"
 	"github.com/coap2/coap2/codec"
 	"github.com/coap2/coap2/netio"
@@ -139,15 +137,43 @@ func (sh *shard) awaitMID(c *Call, at netio.Instant) bool {
 	}
 	sh.giveBack(c)
 	sh.unlimit(c)
-	sh.timers.Add(at, timer{sh.endpoint, c})
+	sh.timers.Add(at, timer{box: sh.endpoint, msg: c})
 	return true
 }
 
 // response makes a Response of a message.
 func (x *exchange) response(c *Call, in *incoming) (*Response, error) {
 	m := &in.msg
-	res := &Response{Code: m.Code, Options: m.Options.Clone(), Payload: slices.Clone(m.Payload), Peer: c.peer,
-		Separate: m.Type != codec.ACK && !c.req.NonConfirmable}
+	// What the caller gets is his own: two allocations, most often.
+	r := &struct {
+		Response
+		one [1]codec.Option
+	}{}
+	res := &r.Response
+	res.Code, res.Peer, res.Separate = m.Code, c.peer, m.Type != codec.ACK && !c.req.NonConfirmable
+	size := len(m.Payload)
+	for i := range m.Options {
+		size += len(m.Options[i].Value)
+	}
+	own := make([]byte, 0, size)
+	keep := func(b []byte) []byte {
+		at := len(own)
+		own = append(own, b...)
+		return own[at:len(own):len(own)]
+	}
+	if len(m.Options) > 0 {
+		res.Options = r.one[:0:1]
+		if len(m.Options) > 1 {
+			res.Options = make(codec.Options, 0, len(m.Options))
+		}
+		for i := range m.Options {
+			o := &m.Options[i]
+			res.Options = append(res.Options, codec.Option{Number: o.Number, Value: keep(o.Value)})
+		}
+	}
+	if m.Payload != nil {
+		res.Payload = keep(m.Payload)
+	}
 	res.Size = int64(len(res.Payload))
 	if res.Code.IsSuccess() {
 		return res, nil

@@ -67,10 +67,18 @@ func (t *transportActor) onStarted() {
 			n.rouse()
 			n.env.send(n.socket, transportDown{incarnation, err})
 		},
+		Changed: func() {
+			if n.naming != nil {
+				n.env.send(n.naming.box, namesChanged{})
+			}
+		},
 	})
 	if err != nil {
 		t.close(nil)
 		panic(&socketFailure{fmt.Errorf("starting the socket: %w", err)})
+	}
+	if n.naming != nil && n.hearsGroups() {
+		n.shard.post(n.naming.box, namesOpen{})
 	}
 	if incarnation > 1 {
 		n.renewObservations()
@@ -106,7 +114,14 @@ func (t *transportActor) close(then func()) {
 func (t *transportActor) onStop() {
 	n := t.node
 	n.shard.flush()
-	t.close(func() { n.env.send(n.box, transportClosed{}) })
+	flush := func() {}
+	if n.naming != nil {
+		flush = n.naming.leave()
+	}
+	t.close(func() {
+		flush()
+		n.env.send(n.box, transportClosed{})
+	})
 }
 
 // Back-off between attempts to open a socket that died: doubled each time,

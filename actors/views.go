@@ -38,7 +38,8 @@ type view struct {
 	seq    uint32 // of the latest edition
 	// editions are the latest versions, each at its number modulo their count.
 	editions []edition
-	ending   bool // it has no part in the resource any more
+	ending   bool     // it has no part in the resource any more
+	rules    *ruleSet // of those that have one; nil where nobody has
 
 	// The handler is asked with in, whose exchange is slot. While it runs,
 	// dirty says that it has to be asked again, and overtaken that what it
@@ -53,6 +54,7 @@ type view struct {
 // edition is one version of a view, encoded but for token and message ID.
 type edition struct {
 	version uint32
+	seq     uint32    // its number
 	res     *Response // code, options and payload
 	tmpl    codec.Template
 	long    bool // tmpl has the first block only
@@ -69,10 +71,16 @@ const (
 )
 
 // appendViewKey appends what tells the request's view from others.
-func appendViewKey(dst []byte, m *codec.Message, payload []byte) []byte {
-	dst = append(dst, byte(m.Code))
-	for _, o := range m.Options {
-		if o.Number == codec.OptionObserve || o.Number.NoCacheKey() {
+func appendViewKey(dst []byte, in *incoming, payload []byte) []byte {
+	m := &in.msg
+	code := byte(m.Code)
+	if in.joins != nil {
+		code |= 0x80 // methods are of class 0
+	}
+	dst = append(dst, code)
+	for i := range m.Options {
+		o := &m.Options[i]
+		if !in.inKey(o) {
 			continue
 		}
 		dst = binary.BigEndian.AppendUint16(dst, uint16(o.Number))
@@ -92,7 +100,7 @@ func (o *observing) viewFor(w *watch, in *incoming) *view {
 	if in.body != nil {
 		payload = in.body
 	}
-	o.key = appendViewKey(o.key[:0], m, payload)
+	o.key = appendViewKey(o.key[:0], in, payload)
 	if v := s.byKey[string(o.key)]; v != nil {
 		return v
 	}
@@ -100,18 +108,24 @@ func (o *observing) viewFor(w *watch, in *incoming) *view {
 	if n := len(s.views); n >= maxViews || n > 0 && (n+1)*queue > maxEditions || len(o.key) > maxViewKey {
 		return nil
 	}
-	v := &view{watch: w, site: s, key: string(o.key), method: m.Code, plain: m.Code == codec.GET && !m.Options.Has(codec.OptionURIQuery), block2: in.block2, has2: in.has2}
-	for _, opt := range m.Options {
-		if opt.Number != codec.OptionObserve {
-			v.options = append(v.options, opt)
+	v := &view{watch: w, site: s, key: string(o.key), method: m.Code, block2: in.block2, has2: in.has2}
+	for i := range m.Options {
+		opt := &m.Options[i]
+		if in.inKey(opt) || in.joins == nil && opt.Number != codec.OptionObserve {
+			v.options = append(v.options, *opt)
 		}
 	}
+	v.plain = m.Code == codec.GET && !v.options.Has(codec.OptionURIQuery)
 	v.options = v.options.Clone()
 	if m.Code == codec.FETCH {
 		v.payload = slices.Clone(payload)
 	}
 	v.editions = make([]edition, queue)
-	v.topic = o.table.AddTopic(w.route.resource.Queue)
+	if in.joins != nil {
+		v.topic = o.table.AddSelective(w.route.resource.Queue)
+	} else {
+		v.topic = o.table.AddTopic(w.route.resource.Queue)
+	}
 	at := int(uint32(v.topic)) - 1
 	for at >= len(o.views) {
 		o.views = append(o.views, nil)
@@ -145,6 +159,9 @@ func (v *view) detach() {
 func (o *observing) dropView(v *view) {
 	v.detach()
 	o.sh.cancel(&v.heldTimer)
+	if v.rules != nil {
+		o.dropRules(v.rules)
+	}
 	o.table.DropTopic(v.topic)
 	o.views[uint32(v.topic)-1] = nil
 	v.editions, v.held = nil, nil
@@ -321,6 +338,11 @@ func formatOf(o codec.Options) uint32 {
 
 // tell gives a view a new version. What is an error ends it.
 func (o *observing) tell(v *view, res *Response) {
+	if v.rules != nil {
+		o.offer(v.rules, res)
+		o.enlist(v.rules)
+		return
+	}
 	if !res.Code.IsSuccess() {
 		o.end(v, res)
 		return
@@ -348,7 +370,7 @@ func (v *view) noteFormat(code codec.Code, opts codec.Options) {
 func (o *observing) hold(v *view, res *Response, at netio.Instant) {
 	v.held = res
 	if v.heldTimer == 0 {
-		v.heldTimer = o.sh.timers.Add(at, timer{o.sh.endpoint, tellHeld{v}})
+		v.heldTimer = o.sh.timers.Add(at, timer{box: o.sh.endpoint, msg: tellHeld{v}})
 	}
 }
 

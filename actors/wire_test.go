@@ -118,7 +118,7 @@ type wires struct {
 func newWires(t testing.TB, seed uint64) *wires {
 	w := &wires{t: t, clock: newStillClock(), moved: make(chan struct{}, 1), env: *SystemEnv()}
 	w.runner = &taskRunner{ended: w.kick}
-	w.env.Clock, w.env.Runner = w.clock, w.runner
+	w.env.Clock, w.env.Runner, w.env.Quiet = w.clock, w.runner, true
 	w.env.Rand = func(node, stream string) *rand.Rand {
 		return rand.New(rand.NewPCG(seed, uint64(len(w.nodes))))
 	}
