@@ -1,6 +1,9 @@
 package sim
 
-import "github.com/coap2/coap2/netio"
+import (
+	"github.com/coap2/coap2/actors"
+	"github.com/coap2/coap2/netio"
+)
 
 // packet is a datagram under way. What is sent to a group is one packet for all
 // members: who gets it and when is said by the events.
@@ -9,6 +12,9 @@ type packet struct {
 	// datagram is what is received.
 	datagram netio.Datagram
 	buf      []byte
+	// frame is the one in which it passes a Medium; nil: it passes none.
+	frame *frame
+	sent  netio.Instant
 	// copies that have not arrived yet
 	under int32
 	place ref
@@ -56,6 +62,8 @@ type arrivals struct {
 	// last is the place of the last of them at each host, + 1.
 	last  []uint32
 	inbox []netio.Datagram // scratch
+	// warmed is what warm returns, so that it is not found to do nothing.
+	warmed int
 }
 
 // arrival is a packet that arrives. Those that arrive at the same host are
@@ -69,7 +77,13 @@ type arrival struct {
 
 // arrive takes a packet that has arrived at a host.
 func (w *World) arrive(e event) {
-	if p := w.packets.at(e.what); w.admit(e.who, p) {
+	p := w.packets.at(e.what)
+	if p.frame.lost() {
+		w.dropped(e.who, p, LostInCollision)
+		w.release(p)
+		return
+	}
+	if w.admit(e.who, p) {
 		w.enlist(e.who, p)
 	}
 }
@@ -94,7 +108,12 @@ func (w *World) enlist(id hostID, p *packet) {
 // is one batch.
 func (w *World) deliver() {
 	a := &w.arrivals
+	warm := 0
 	for i := range a.list {
+		if i == warm && len(a.list) > dozen && w.live == nil {
+			warm = min(i+dozen, len(a.list))
+			w.warm(a.list[i:warm])
+		}
 		if a.list[i].first {
 			w.deliverTo(uint32(i))
 		}
@@ -108,6 +127,43 @@ func (w *World) deliver() {
 		a.list = nil
 	}
 	a.list, a.inbox = a.list[:0], a.inbox[:0]
+}
+
+// dozen is for how many hosts warm is done at once.
+const dozen = 16
+
+// warm has the memory fetched that is needed to deliver to some hosts. A node
+// has dozens of places, each of which leads to others; to go there for all hosts
+// at once takes little longer than for one.
+func (w *World) warm(list []arrival) {
+	v := 0
+	for i := range list {
+		p := list[i].packet
+		v += len(p.buf) + int(p.under)
+		if h := w.hosts[list[i].to]; h != nil {
+			v += int(h.key) + h.starts + h.refuse
+			if h.awake {
+				v++
+			}
+		}
+	}
+	for step := range 1 + actors.WarmSteps {
+		for i := range list {
+			h := w.hosts[list[i].to]
+			if h == nil || h.node == nil {
+				continue
+			}
+			if step == 0 {
+				if h.sock != nil && h.life != nil && h.life.host == h {
+					v += len(h.sock.groups) + int(h.name[0])
+				}
+				v += int(w.hosts[list[i].packet.from].id)
+				continue
+			}
+			v += h.node.Warm(step-1, &list[i].packet.datagram)
+		}
+	}
+	w.warmed = v
 }
 
 // deliverTo hands out the chain that begins with an arrival.

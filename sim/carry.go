@@ -29,13 +29,18 @@ type carriage struct {
 	nth                     uint64 // of what from has sent to groups
 	class                   uint32 // of the sender
 	leaves                  netio.Instant
-	left                    bool    // the sender's queue had room
-	packet                  *packet // the datagram as it was sent, once it has receivers
+	left                    bool // the sender's queue had room
+	// sends is the frame on the Medium of the sender, passes the one in which it
+	// comes to the receiver that is its turn; nil: there is no Medium.
+	sends, passes *frame
 	// A datagram to a group comes from outside for those who are not behind nat
 	// as well, and is another one for them.
 	nat     *natRule
 	outside netip.AddrPort
-	abroad  *packet
+	// packets are the datagram as it was sent, once it has receivers: one for
+	// each address that it comes from, and each Medium.
+	packets []*packet
+	room    [2]*packet // of packets
 }
 
 // begin counts the datagram and lets it leave its node.
@@ -43,6 +48,8 @@ func (c *carriage) begin() {
 	w := c.w
 	w.stats.Sent++
 	w.stats.SentBytes += uint64(len(c.data))
+	c.from.sent++
+	c.from.sentBytes += uint64(len(c.data))
 	c.class = w.classOf(c.from.id)
 	if c.multicast {
 		w.groupSent++
@@ -56,6 +63,14 @@ func (c *carriage) begin() {
 			c.from.uplink = &bottleneck{}
 		}
 		c.leaves, c.left = c.from.uplink.pass(i.Rate, w.now, c.size(), 0)
+	}
+	if s := w.classes[c.class-1].segment; c.left && s != nil && s.air != nil {
+		if c.from.radio == nil {
+			c.from.radio = &bottleneck{}
+		}
+		if c.sends, c.left = s.air.air.send(w, c.from.radio, c.leaves, c, 0, nil); c.left {
+			c.leaves = c.sends.end
+		}
 	}
 }
 
@@ -201,7 +216,15 @@ func (c *carriage) travel(x *way, f *flow) (at netio.Instant, fragments int, cau
 		return 0, 0, LostByMTU
 	}
 	at, ok := c.leaves, true
+	c.passes = c.sends
 	for _, g := range x.gates {
+		if g.air != nil {
+			if c.passes, ok = g.air.send(c.w, &g.air.router, at, c, c.seq, c.passes); !ok {
+				return 0, 0, LostInQueue
+			}
+			at = c.passes.end
+			continue
+		}
 		if at, ok = g.pass(g.Rate, at, size, c.seq); !ok {
 			return 0, 0, LostInQueue
 		}
@@ -235,7 +258,7 @@ func (c *carriage) tell(to string, cause Cause) {
 	if len(c.w.watchers) == 0 {
 		return
 	}
-	t := Transit{Kind: TransitSent, From: c.from.name, To: to, Source: c.src, Dest: c.dst,
+	t := Transit{Kind: TransitSent, Sent: c.w.now, From: c.from.name, To: to, Source: c.src, Dest: c.dst,
 		HopLimit: c.hopLimit(), Multicast: c.multicast, Cause: cause, Data: c.data}
 	if cause != NotLost {
 		t.Kind = TransitLost
@@ -251,21 +274,26 @@ func (c *carriage) news(id hostID, at netio.Instant, err error) {
 }
 
 // shared returns the packet that all receivers share who get the datagram as it
-// was sent, from a source address.
+// was sent, from a source address, in one frame if there are any.
 func (c *carriage) shared(src netip.AddrPort) *packet {
-	p := &c.packet
-	if src != c.src {
-		p = &c.abroad
+	for _, p := range c.packets {
+		if p.datagram.Peer.Addr == src && p.frame == c.passes {
+			return p
+		}
 	}
-	if *p == nil {
-		*p = c.make(src, c.data)
-		(*p).under++ // until done
+	if c.packets == nil {
+		c.packets = c.room[:0]
 	}
-	return *p
+	p := c.make(src, c.data)
+	p.under++ // until done
+	c.packets = append(c.packets, p)
+	return p
 }
 
 func (c *carriage) make(src netip.AddrPort, data []byte) *packet {
 	p := c.w.newPacket(c.from.id, data)
+	p.frame = c.passes
+	p.sent = c.w.now
 	d := &p.datagram
 	d.Peer.Addr, d.Local, d.Multicast, d.Interface = src, c.local, c.multicast, 1
 	return p
@@ -273,10 +301,8 @@ func (c *carriage) make(src netip.AddrPort, data []byte) *packet {
 
 // done says that there are no more receivers.
 func (c *carriage) done() {
-	for _, p := range [...]*packet{c.packet, c.abroad} {
-		if p != nil {
-			c.w.release(p)
-		}
+	for _, p := range c.packets {
+		c.w.release(p)
 	}
 }
 

@@ -219,15 +219,23 @@ func (x *way) route(a, b *segmentRule) {
 		if a == nil || b != nil && b.depth > a.depth {
 			s, up = b, false
 		}
-		x.hops++
-		x.border = max(x.border, s.Border, LinkLocal)
+		if !s.Bridge {
+			x.hops++
+			x.border = max(x.border, s.Border, LinkLocal)
+		}
 		switch {
 		case up:
 			if s.from != nil {
 				x.gates = append(x.gates, s.from)
 			}
-			a = s.up
+			if a = s.up; a != nil && a.air != nil {
+				x.gates = append(x.gates, a.air)
+			}
 		default:
+			// They are turned round below: first the router, then what is behind it.
+			if s.air != nil {
+				down = append(down, s.air)
+			}
 			if s.toward != nil {
 				down = append(down, s.toward)
 			}

@@ -82,7 +82,8 @@
 //	                 bursts of loss, doubles, disorder, damage, bandwidth, MTU
 //	World.Interface  how a node is joined: what it can send, its receive buffer,
 //	                 how long it is busy with a datagram, hop limits
-//	World.Segment    who is whose neighbour, and what routers stop
+//	World.Segment    who is whose neighbour, what routers stop, and which of them
+//	                 share a Medium on which frames collide
 //	World.NAT        who is seen with another address; World.Rebind
 //	World.Partition  who cannot reach whom for now; World.Heal
 //	World.Fault      what happens to chosen datagrams
@@ -123,7 +124,7 @@
 //	                           (A and B are patterns, * for any; without A->B for all)
 //	interface NODES …          Interface: bandwidth= queue= mtu= buffer= bytes= service=
 //	                           hops= grouphops=
-//	segment NAME NODES …       Segment: up= border=SCOPE bandwidth= queue=
+//	segment NAME NODES …       Segment: up= border=SCOPE bandwidth= queue= medium= overhead=
 //	set NAME NODES             a Set
 //	partition A [B] [oneway]   a Partition; heal ends all
 //	nat NODES …                NAT: addr= idle=; rebind NODE renews a mapping
@@ -133,7 +134,7 @@
 //	                           ack= random= retransmit= nstart= leisure= probing=
 //	                           maxlatency= processing=; limits peers= exchanges=
 //	                           perpeer= queue= dedup= kept= spools= spoolbytes=
-//	                           bodies= bodybytes= observers= perobserver=;
+//	                           bodies= bodybytes= observers= perobserver= rules=;
 //	                           block=BYTES of a block; window= interval= (or
 //	                           unpaced) confirm= confirmwithin= for its observers,
 //	                           refresh= spread= for what it observes
@@ -153,9 +154,13 @@
 //	                           URI is coap://HOST/PATH, or NAME/PATH for the address
 //	                           of a node. Requests have the numbers 1, 2, …
 //	observe NODE URI …         as get, or with "fetch" as fetch; has a number as well.
+//	                           rule= ("_" for a space) qos= lease= compact: a subscription.
 //	                           into=PATH: its states are those of a resource of NODE
 //	gather NODE URI …          as get, a request to a group; all/PATH is one to All CoAP
 //	                           Nodes. most=N: it ends after so many answers
+//	discover NODE WHO …        looks for everyone, a host, /PATH,/PATH or &/PATH,/PATH.
+//	                           where=FILTER&FILTER, wait=TIME, most=N: it ends then;
+//	                           plain: plain servers are waited for
 //	renew n=N                  registers observation N again
 //	publish NODE PATH …        text=S or code=C: a new state, for its observers
 //	changed NODE PATH …        the same, by its handler; format=NAME, size=BYTES

@@ -114,6 +114,7 @@ type bottleneck struct {
 type gate struct {
 	Rate
 	bottleneck
+	air *air // of a segment that a datagram comes to; nil: it is a router's bottleneck
 }
 
 // pass lets a packet pass that comes at a time, and returns when it has passed;

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"time"
 
@@ -12,26 +13,43 @@ import (
 // messageKey stands for a message between two hosts, as one of them sees it in
 // one of its lives.
 type messageKey struct {
-	peer netip.AddrPort
+	peer uint64 // see addrKey
 	host hostID
-	life uint32
+	life uint16
 	mid  uint16
 }
 
 func (h *host) messageKey(peer netio.Peer, mid uint16) messageKey {
-	return messageKey{peer.Addr, h.id, uint32(h.starts), mid}
+	return messageKey{addrKey(peer.Addr), h.id, uint16(h.starts), mid}
+}
+
+// addrKey returns a number that stands for an address: keys of which it is part
+// are hashed in one go. For IPv4 it is the address; that two of IPv6 have the same
+// does not happen.
+func addrKey(a netip.AddrPort) uint64 {
+	ip := a.Addr()
+	if ip.Is4() {
+		b := ip.As4()
+		return uint64(binary.BigEndian.Uint32(b[:]))<<16 | uint64(a.Port())
+	}
+	b := ip.As16()
+	k := mix64(binary.BigEndian.Uint64(b[:8])) ^ binary.BigEndian.Uint64(b[8:])
+	if zone := ip.Zone(); zone != "" {
+		k = hashName(k, zone)
+	}
+	return mix64(k) ^ uint64(a.Port())<<48 | 1<<63
 }
 
 // tokenKey stands for a request that a host has received.
 type tokenKey struct {
-	peer  netip.AddrPort
+	peer  uint64
 	host  hostID
-	life  uint32
+	life  uint16
 	token codec.Token
 }
 
-func (h *host) tokenKey(peer netip.AddrPort, t codec.Token) tokenKey {
-	return tokenKey{peer, h.id, uint32(h.starts), t}
+func (h *host) tokenKey(peer uint64, t codec.Token) tokenKey {
+	return tokenKey{peer, h.id, uint16(h.starts), t}
 }
 
 // received is what the rules know of messages that nodes have received and not
@@ -47,6 +65,7 @@ type received struct {
 
 // receipt is a message that a node has received.
 type receipt struct {
+	peer     netip.AddrPort
 	token    codec.Token
 	at       netio.Instant
 	code     codec.Code
@@ -80,7 +99,7 @@ func (r *received) message(w *World, h *host, e *actors.TapEvent) {
 	} else {
 		x = &receipt{}
 	}
-	*x = receipt{token: m.Token, at: h.now(), code: m.Code, con: con, once: once, block: isBlock(m)}
+	*x = receipt{peer: e.Peer.Addr, token: m.Token, at: h.now(), code: m.Code, con: con, once: once, block: isBlock(m)}
 	r.open[key] = x
 	if con {
 		r.timely.push(w.now.Add(h.stretch(separateAfter(h.spec)+slack)), key)
@@ -174,7 +193,7 @@ func (r *received) answered(h *host, e *actors.TapEvent) {
 	if len(r.separate) == 0 || e.Note != "" || !e.Message.Code.IsResponse() {
 		return
 	}
-	key, ok := r.separate[h.tokenKey(e.Peer.Addr, e.Message.Token)]
+	key, ok := r.separate[h.tokenKey(addrKey(e.Peer.Addr), e.Message.Token)]
 	if x := r.open[key]; ok && x != nil {
 		x.answered = true
 	}
@@ -187,7 +206,7 @@ func (r *received) expire(w *World) {
 		key := r.timely.pop()
 		h := w.hosts[key.host]
 		if x := r.open[key]; x != nil && !x.reacted && h.lives(key) {
-			w.violated(h.name, RuleReaction, nil, "it has not reacted to the CON message 0x%04x (%v) of %s", key.mid, x.code, w.nameOf(key.peer))
+			w.violated(h.name, RuleReaction, nil, "it has not reacted to the CON message 0x%04x (%v) of %s", key.mid, x.code, w.nameOf(x.peer))
 			x.reacted = true
 		}
 	}
@@ -198,7 +217,7 @@ func (r *received) expire(w *World) {
 			continue
 		}
 		if h := w.hosts[key.host]; x.con && x.reacted && x.handled == 0 && !x.answered && h.lives(key) && x.code.IsRequest() {
-			w.violated(h.name, RuleHandled, nil, "it has acknowledged the request 0x%04x (%v) of %s, and neither handled nor answered it", key.mid, x.code, w.nameOf(key.peer))
+			w.violated(h.name, RuleHandled, nil, "it has acknowledged the request 0x%04x (%v) of %s, and neither handled nor answered it", key.mid, x.code, w.nameOf(x.peer))
 		}
 		r.forget(key, x)
 	}
@@ -219,7 +238,7 @@ func (r *received) forget(key messageKey, x *receipt) {
 
 // lives reports whether the host still has the life in which it saw a message.
 func (h *host) lives(key messageKey) bool {
-	return key.life == uint32(h.starts) && h.sock != nil
+	return key.life == uint16(h.starts) && h.sock != nil
 }
 
 func separateAfter(s *spec) time.Duration {

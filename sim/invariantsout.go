@@ -19,10 +19,9 @@ type transmissions struct {
 	spare []*transmission
 }
 
-type pairKey struct {
-	to   netip.AddrPort
-	from hostID
-}
+type pairKey struct{ to, from uint64 } // see addrKey
+
+func (h *host) pairKey(to netip.AddrPort) pairKey { return pairKey{addrKey(to), uint64(h.id)} }
 
 // transmission is a CON message that a node sends.
 type transmission struct {
@@ -47,7 +46,7 @@ type transmission struct {
 
 // begin notes that a node is about to send a CON message for the first time.
 func (s *transmissions) begin(w *World, h *host, to netio.Peer, mid uint16, p *protocol.Params) {
-	key := pairKey{to.Addr, h.id}
+	key := h.pairKey(to.Addr)
 	outstanding := 1
 	for x := s.open[key]; x != nil; x = x.next {
 		if x.life == h.starts {
@@ -72,7 +71,7 @@ func (s *transmissions) begin(w *World, h *host, to netio.Peer, mid uint16, p *p
 }
 
 func (s *transmissions) find(h *host, to netip.AddrPort, mid uint16) *transmission {
-	for x := s.open[pairKey{to, h.id}]; x != nil; x = x.next {
+	for x := s.open[h.pairKey(to)]; x != nil; x = x.next {
 		if x.mid == mid && x.life == h.starts {
 			return x
 		}
@@ -115,7 +114,7 @@ func (s *transmissions) evidence(h *host, e *actors.TapEvent) {
 	if m.Code.IsRequest() || len(s.list) == 0 {
 		return
 	}
-	for x := s.open[pairKey{e.Peer.Addr, h.id}]; x != nil; x = x.next {
+	for x := s.open[h.pairKey(e.Peer.Addr)]; x != nil; x = x.next {
 		switch m.Type {
 		case codec.ACK, codec.RST:
 			if x.mid == m.MessageID && (m.Code == codec.Empty || m.Token == x.token) {
@@ -149,7 +148,7 @@ func (s *transmissions) renewed(h *host, to netio.Peer, old, mid uint16) {
 }
 
 func (s *transmissions) remove(x *transmission) {
-	key := pairKey{x.to, x.host.id}
+	key := x.host.pairKey(x.to)
 	if first := s.open[key]; first == x {
 		if x.next == nil {
 			delete(s.open, key)

@@ -184,3 +184,27 @@ func (s *Store) Delete(key string) { delete(s.values, key) }
 
 // Clear forgets all values, as a memory does that is broken or exchanged.
 func (s *Store) Clear() { s.values = nil }
+
+// lasting is a Store as actors.NamesConfig wants it, for one life of a node: what
+// that does after it has crashed is lost.
+type lasting struct {
+	life  *life
+	store *Store
+}
+
+// Get implements actors.Store.
+func (l lasting) Get(key string) ([]byte, error) {
+	v, ok := l.store.Get(key)
+	if !ok {
+		return nil, nil
+	}
+	return v, nil
+}
+
+// Put implements actors.Store.
+func (l lasting) Put(key string, value []byte) error {
+	if !l.life.over {
+		l.store.Put(key, value)
+	}
+	return nil
+}

@@ -33,14 +33,16 @@ const (
 	LostByHopLimit
 	// LostAtClosed: the socket of the receiver is closed.
 	LostAtClosed
+	// LostInCollision: it met another on a Medium.
+	LostInCollision
 	// Causes is how many there are.
 	Causes
 )
 
-var causes = [Causes]string{"", "loss", "fault", "queue", "buffer", "mtu", "partition", "unreachable", "hop limit", "closed"}
+var causes = [Causes]string{"", "loss", "fault", "queue", "buffer", "mtu", "partition", "unreachable", "hop limit", "closed", "collision"}
 
 // String returns a word: "loss", "fault", "queue", "buffer", "mtu", "partition",
-// "unreachable", "hop limit", "closed".
+// "unreachable", "hop limit", "closed", "collision".
 func (c Cause) String() string {
 	if c < Causes {
 		return causes[c]
@@ -88,6 +90,9 @@ type NetStats struct {
 	DeliveredBytes uint64
 	// Lost is how many copies did not arrive, by Cause.
 	Lost [Causes]uint64
+	// Frames is how many frames were sent on a Medium, and Collisions how many of
+	// them met others; each may carry a datagram to many receivers.
+	Frames, Collisions uint64
 	// Queued is how many copies are under way or wait in a queue or buffer.
 	Queued uint64
 }
@@ -112,6 +117,16 @@ func (w *World) NetStats() NetStats {
 	return w.stats
 }
 
+// SentBy returns how many datagrams a node or peer has sent, one to a group once,
+// and how much payload they had; nothing if there is none of that name.
+func (w *World) SentBy(name string) (datagrams, bytes uint64) {
+	defer w.hold()()
+	if id, ok := w.idOf(name); ok && w.hosts[id] != nil {
+		return w.hosts[id].sent, w.hosts[id].sentBytes
+	}
+	return 0, 0
+}
+
 // TransitKind is what happens to a datagram in the network.
 type TransitKind uint8
 
@@ -129,6 +144,8 @@ const (
 type Transit struct {
 	At   netio.Instant
 	Kind TransitKind
+	// Sent is when its node has sent it.
+	Sent netio.Instant
 	// From and To are the names of the nodes; To is "" in what is sent to a group
 	// or to an address that nobody has.
 	From, To string

@@ -76,9 +76,11 @@ type host struct {
 	key    uint64  // stands for its name
 	// When it was used last, and when it was looked at last, while it has its
 	// actors; see World.doze.
-	active, seen netio.Instant
-	awake        bool
-	uplink       *bottleneck // nil until needed
+	active, seen  netio.Instant
+	awake         bool
+	uplink, radio *bottleneck // nil until needed
+	// sent is how many datagrams it has sent, and how much payload they had.
+	sent, sentBytes uint64
 	// groupSent is how many datagrams it has sent to groups.
 	groupSent uint64
 	starts    int // of its node

@@ -122,7 +122,7 @@ func (w *World) count(id hostID, p *packet, cause Cause) {
 		s.Lost[cause]++
 	}
 	if len(w.watchers) > 0 {
-		t := Transit{Kind: kind, Cause: cause} // here: it is made on the heap
+		t := Transit{Kind: kind, Cause: cause, Sent: p.sent} // here: it is made on the heap
 		t.From, t.To, t.Source, t.Dest, t.Data, t.Multicast = w.nameOfID(p.from), w.nameOfID(id), d.Peer.Addr, d.Local, d.Data, d.Multicast
 		c := carriage{w: w, class: w.classOf(p.from), multicast: d.Multicast}
 		t.HopLimit = max(1, c.hopLimit()-w.wayOf(c.class, w.classOf(id)).hops)

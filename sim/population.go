@@ -10,6 +10,7 @@ import (
 
 	"github.com/coap2/coap2/actors"
 	"github.com/coap2/coap2/actors/protocol"
+	"github.com/coap2/coap2/netio"
 )
 
 // Group says how many nodes that are alike are to be; see World.Nodes.
@@ -34,6 +35,11 @@ type Group struct {
 	// starts again; i counts from 0. What it does may depend on i, but not on
 	// when it is called.
 	Setup func(i int, n *actors.Node) error
+	// Raw, where set, says which of the nodes are none, but hosts that speak in
+	// raw datagrams as a Peer does: those for which it returns a function that
+	// is called with what they receive. It is asked when Setup would be called,
+	// and must answer by i alone.
+	Raw func(i int) func(p *Peer, d netio.Datagram)
 }
 
 // maxPopulation keeps hostIDs and addresses in their ranges.
@@ -55,6 +61,7 @@ type spec struct {
 	cfg actors.Config
 	// members have this instead of cfg.Setup
 	setup func(i int, n *actors.Node) error
+	raw   func(i int) func(p *Peer, d netio.Datagram)
 	// params are those of cfg, with defaults.
 	params protocol.Params
 }
@@ -72,7 +79,7 @@ func (w *World) Nodes(g Group) (*Population, error) {
 	if err := p.check(); err != nil {
 		return nil, fmt.Errorf("sim: nodes %q: %w", g.Name, err)
 	}
-	p.start = spec{cfg: g.Config, setup: g.Setup, params: g.Config.Params.WithDefaults()}
+	p.start = spec{cfg: g.Config, setup: g.Setup, raw: g.Raw, params: g.Config.Params.WithDefaults()}
 	p.base = hostID(len(w.hosts))
 	w.hosts = append(w.hosts, make([]*host, g.Count)...)
 	w.populations = append(w.populations, p)
@@ -223,6 +230,9 @@ func (p *Population) Node(i int) (*actors.Node, error) {
 	defer p.w.hold()()
 	if h.down {
 		return nil, fmt.Errorf("sim: node %q has crashed", h.name)
+	}
+	if h.node == nil {
+		return nil, fmt.Errorf("sim: %q is no node, but a host that speaks in raw datagrams", h.name)
 	}
 	return h.node, nil
 }

@@ -41,6 +41,20 @@ func (w *World) peer(name string, listen []string) (*socket, error) {
 	return w.open(h)
 }
 
+// startRaw opens the socket of a member of a population that has no node.
+func (w *World) startRaw(h *host, f func(p *Peer, d netio.Datagram)) error {
+	release := w.hold()
+	h.down = false
+	s, err := w.open(h)
+	release()
+	if err != nil {
+		return err
+	}
+	p := &Peer{w: w, host: h}
+	p.OnReceive = func(d netio.Datagram) { f(p, d) }
+	return s.Start(netio.Receiver{Datagrams: p.receive})
+}
+
 func (p *Peer) receive(ds []netio.Datagram) {
 	if p.OnReceive == nil {
 		return
@@ -49,6 +63,9 @@ func (p *Peer) receive(ds []netio.Datagram) {
 		p.OnReceive(d)
 	}
 }
+
+// Name returns what the peer is called.
+func (p *Peer) Name() string { return p.host.name }
 
 // Addr returns the peer's (first) address.
 func (p *Peer) Addr() netip.AddrPort { return p.host.addrs[0] }

@@ -54,6 +54,7 @@ type segmentRule struct {
 	up           *segmentRule
 	depth        int
 	toward, from *gate // nil without Rate
+	air          *gate // nil without Medium
 }
 
 type partitionRule struct {
@@ -145,6 +146,9 @@ func (w *World) Segment(s Segment) error {
 	x := &segmentRule{nodes: selector{pattern: p}, Segment: s}
 	if s.Rate.Bandwidth > 0 {
 		x.toward, x.from = &gate{Rate: s.Rate}, &gate{Rate: s.Rate}
+	}
+	if s.Medium.Bandwidth > 0 {
+		x.air = &gate{air: &air{Medium: s.Medium}}
 	}
 	if s.Up != "" {
 		x.up = w.segment(s.Up)

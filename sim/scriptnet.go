@@ -64,6 +64,7 @@ func (p *performance) iface(a *args) error {
 func (p *performance) segment(a *args) error {
 	s := Segment{Name: a.word("the name"), Nodes: a.word("the pattern for nodes"), Rate: a.rate()}
 	s.Up, _ = a.text("up")
+	s.Medium = Medium{Bandwidth: a.number("medium"), Overhead: a.number("overhead")}
 	if name, ok := a.text("border"); ok {
 		scope, err := ParseScope(name)
 		if err != nil {

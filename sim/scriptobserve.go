@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"hash/fnv"
+	"strings"
 	"time"
 
 	"github.com/coap2/coap2/actors"
@@ -29,6 +30,9 @@ func (p *performance) observe(a *args) error {
 	}
 	name, n, target, r := p.request(a, method)
 	into, relays := a.text("into")
+	rule, _ := a.text("rule")
+	rule = strings.ReplaceAll(rule, "_", " ")
+	sub := actors.Subscription{Request: r, Rule: rule, QoS: a.number("qos"), Lease: a.duration("lease"), Compact: a.flag("compact")}
 	relay := p.routes[name+into]
 	if relays && relay == nil {
 		a.fail("node %s has no resource %q", name, into)
@@ -37,10 +41,13 @@ func (p *performance) observe(a *args) error {
 		return err
 	}
 	id := len(p.calls) + 1
+	if rule != "" {
+		target += " where " + rule
+	}
 	p.w.Notef(name, "#%d observes %s", id, target)
 	p.open++
 	ended := false
-	o := n.Observe(r, func(note *actors.Notification, err error) {
+	o := n.SubscribeFunc(sub, func(note *actors.Notification, err error) {
 		if ended {
 			p.failed = fmt.Errorf("observation %d has been told something after its end", id)
 		}
@@ -68,7 +75,11 @@ func (p *performance) observe(a *args) error {
 }
 
 func told(n *actors.Notification) string {
-	return ending(&actors.Response{Code: n.Code, Options: n.Options, Payload: n.Payload}, nil)
+	why := ""
+	if n.Reason != actors.ReasonEvery {
+		why = n.Reason.String() + " by the " + n.FiltersAt.String() + ": "
+	}
+	return why + ending(&actors.Response{Code: n.Code, Options: n.Options, Payload: n.Payload}, nil)
 }
 
 func endOf(err error) string {

@@ -64,7 +64,7 @@ func (p *performance) resource(a *args) error {
 	res := actors.Resource{Separate: a.flag("separate"), Inline: a.flag("inline"), Multicast: a.flag("multicast"),
 		Stream: a.flag("stream"), MaxBody: int64(a.number("maxbody")), Hidden: a.flag("hidden"), Concurrency: a.number("concurrency"), Backlog: a.number("backlog")}
 	res.Observable, res.Confirmable = a.flag("observable"), a.flag("confirmable")
-	res.Queue, res.Observers = a.number("queue"), a.number("observers")
+	res.Queue, res.Observers, res.Lease = a.number("queue"), a.number("observers"), a.duration("lease")
 	h.etags, h.maxAge = a.flag("etags"), a.number("maxage")
 	h.state = a.flag("state")
 	if s, ok := a.text("format"); ok {

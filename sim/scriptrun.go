@@ -26,7 +26,7 @@ var verbs = map[string]func(*performance, *args) error{
 	"kill": (*performance).kill, "raw": (*performance).raw,
 	"get": request(codec.GET), "post": request(codec.POST), "put": request(codec.PUT), "delete": request(codec.DELETE),
 	"fetch": request(codec.FETCH), "patch": request(codec.PATCH), "ipatch": request(codec.IPATCH),
-	"observe": (*performance).observe, "gather": (*performance).gather, "publish": (*performance).publish, "changed": (*performance).changed,
+	"observe": (*performance).observe, "gather": (*performance).gather, "discover": (*performance).discover, "publish": (*performance).publish, "changed": (*performance).changed,
 	"remove": (*performance).remove, "renew": (*performance).renew,
 	"ping": (*performance).ping, "cancel": (*performance).cancel, "stop": (*performance).stop,
 	"crash": (*performance).crash, "restart": (*performance).restart, "drift": (*performance).drift,
@@ -135,7 +135,7 @@ func (p *performance) node(a *args) error {
 		Peers: a.number("peers"), Exchanges: a.number("exchanges"), PerPeer: a.number("perpeer"), Queue: a.number("queue"),
 		DedupBytes: a.number("dedup"), KeptBytes: a.number("kept"),
 		Spools: a.number("spools"), SpoolBytes: a.number("spoolbytes"), Bodies: a.number("bodies"), BodyBytes: a.number("bodybytes"),
-		Observers: a.number("observers"), ObserversPerPeer: a.number("perobserver"),
+		Observers: a.number("observers"), ObserversPerPeer: a.number("perobserver"), RulesPerPeer: a.number("rules"),
 	}, Observe: a.observing()}
 	if listen, ok := a.text("listen"); ok {
 		cfg.Listen = strings.Split(listen, "+")
@@ -450,6 +450,8 @@ func (p *performance) stats(a *args) error {
 		{"observers", uint64(s.Observe.Observers)}, {"notifications", s.Observe.Notifications}, {"confirmable", s.Observe.Confirmable},
 		{"conflated", s.Observe.Conflated}, {"dropped states", s.Observe.Dropped}, {"cancelled", s.Observe.Cancelled},
 		{"timed out", s.Observe.TimedOut}, {"refused observers", s.Observe.Refused},
+		{"subscribers", uint64(s.Observe.Subscribers)}, {"samples", s.Observe.Samples}, {"unevaluated", s.Observe.Unevaluated},
+		{"selected", s.Observe.Selected}, {"expired", s.Observe.Expired},
 		{"observations", uint64(s.Observe.Observations)}, {"registrations", s.Observe.Registrations}, {"stale notifications", s.Observe.Stale},
 		{"gathered", s.Gather.Answers}, {"gathered again", s.Gather.Repeated}, {"not gathered", s.Gather.Dropped},
 		{"peers", uint64(s.Peers)}, {"exchanges", uint64(s.Exchanges)},

@@ -85,12 +85,17 @@ type Segment struct {
 	Nodes string
 	// Up is the Segment on the other side of its router; "" = the backbone.
 	Up string
+	// Bridge: what joins it to the one above is no router but a bridge, which
+	// takes no hops and lets every multicast through: both are one link.
+	Bridge bool
 	// Border is the widest scope whose multicast the router does not let
 	// through, in either direction; 0 = LinkLocal, which none does.
 	Border Scope
 	// Rate is shared by everything that passes the router towards the Segment,
 	// and its like by everything that comes from it.
 	Rate
+	// Medium is what its nodes share to send; the zero value is none.
+	Medium Medium
 }
 
 // Validate reports what is wrong with a Segment, if anything.
@@ -106,6 +111,12 @@ func (s Segment) Validate() error {
 	}
 	if s.Border > 0xf {
 		return fmt.Errorf("sim: segment %q: Border is %d; a scope is at most 15", s.Name, s.Border)
+	}
+	if s.Bridge && s.Border > 0 {
+		return fmt.Errorf("sim: segment %q: a Bridge has no Border", s.Name)
+	}
+	if err := s.Medium.Validate(); err != nil {
+		return err
 	}
 	return s.Rate.Validate()
 }

@@ -64,7 +64,7 @@ func (c *crowd) reached(from, group string) string {
 	require.NoError(c.t, c.peers[from].Send(g, []byte("x")))
 	c.w.RunFor(time.Second)
 	var names []string
-	for _, name := range []string{"out", "s", "l1", "l2", "h"} {
+	for _, name := range []string{"out", "s", "l1", "l2", "h", "a", "b", "c"} {
 		if len(c.texts(name)) > 0 {
 			names = append(names, name)
 		}

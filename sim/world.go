@@ -111,7 +111,7 @@ func (c Config) New() *World {
 	w.env = actors.NewEnv(clock{w}, runner{w}, slog.New(&logHandler{w: w}))
 	w.env.Rand = w.nodeRand
 	w.env.Observe = func(string) actors.Observer { return w.starting.life }
-	w.env.Resolve, w.env.Serial = w.resolve, !c.Live
+	w.env.Resolve, w.env.Quiet, w.env.Serial = w.resolve, true, !c.Live
 	if c.Live {
 		w.goLive()
 	}
@@ -196,6 +196,10 @@ func (w *World) WithTimeout(ctx context.Context, d time.Duration) (context.Conte
 // next address of 10.0.0.0/8: 10.0.0.1, 10.0.0.2, …, port 5683. cfg.Env and
 // cfg.Open are the World's and must be nil.
 //
+// With cfg.Names.Mode NamesOn the node comes by its host name as a real one does, and
+// finds others by theirs; what it knows of them is in its Store. Without, names are
+// the World's.
+//
 // A node that has stopped can be started again under its name, at the address
 // that it had.
 func (w *World) Node(name string, cfg actors.Config) (*actors.Node, error) {
@@ -239,11 +243,19 @@ func (w *World) startNow(h *host) error {
 	if setup := h.spec.setup; setup != nil {
 		cfg.Setup = func(n *actors.Node) error { return setup(int(h.member)-1, n) }
 	}
+	if raw := h.spec.raw; raw != nil {
+		if f := raw(int(h.member) - 1); f != nil {
+			return w.startRaw(h, f)
+		}
+	}
 	release := w.hold()
 	h.starts++
 	h.life, h.down = &life{host: h}, false
 	w.starting = h
 	release()
+	if cfg.Names.Mode == actors.NamesOn && cfg.Names.Store == nil {
+		cfg.Names.Store = lasting{h.life, w.Store(h.name)}
+	}
 	n, err := actors.Start(cfg)
 	w.starting = nil
 	if err != nil {

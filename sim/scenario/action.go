@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/coap2/coap2/codec"
+	"github.com/coap2/coap2/rules"
 )
 
 // schedule is when something happens.
@@ -25,6 +26,9 @@ const (
 	observe  verb = "observe"
 	alter    verb = "change"
 
+	publish   verb = "publish"
+	subscribe verb = "subscribe"
+
 	crash     verb = "crash"
 	partition verb = "partition"
 	disturb   verb = "disturb"
@@ -34,7 +38,7 @@ const (
 )
 
 var (
-	actionVerbs = map[verb]*section{discover: discoverKeys, request: requestKeys, load: loadKeys, transfer: transferKeys, observe: observeKeys, alter: changeKeys}
+	actionVerbs = map[verb]*section{discover: discoverKeys, request: requestKeys, load: loadKeys, transfer: transferKeys, observe: observeKeys, alter: changeKeys, publish: publishKeys, subscribe: subscribeKeys}
 	faultVerbs  = map[verb]*section{crash: crashKeys, partition: partitionKeys, disturb: disturbKeys, lie: lieKeys, kill: killKeys, rebind: rebindKeys}
 )
 
@@ -47,13 +51,20 @@ type action struct {
 	from *selector
 
 	// discover
-	queries []string
-	filters codec.Filters
-	group   netip.Addr
-	wait    time.Duration
+	target   target
+	strategy strategy
+	remember bool
+	group    netip.Addr
+	wait     time.Duration
 
-	// observe and change
+	// observe, change, publish and subscribe
 	path string
+
+	// subscribe
+	way    string
+	rule   *rules.Rule
+	qos    int
+	settle time.Duration // samples before count neither as wanted nor as missed
 
 	// request and load
 	to      *selector
@@ -85,6 +96,8 @@ func (a *action) metrics() [][]metric {
 		return [][]metric{actionMetrics, observeMetrics}
 	case transfer:
 		return [][]metric{actionMetrics, transferMetrics}
+	case subscribe:
+		return [][]metric{actionMetrics, subscribeMetrics}
 	}
 	return [][]metric{actionMetrics}
 }
@@ -143,7 +156,7 @@ func (d *decoder) actionsOf(o *object, s *Scenario) {
 		if !d.named(name, at, path, "an action") {
 			return
 		}
-		ao, w := d.verbOf(v, at, path, "the action", actionVerbs, discover, request, load, transfer, observe, alter)
+		ao, w := d.verbOf(v, at, path, "the action", actionVerbs, discover, request, load, transfer, observe, alter, publish, subscribe)
 		if ao == nil {
 			return
 		}
@@ -155,6 +168,8 @@ func (d *decoder) actionsOf(o *object, s *Scenario) {
 			a.discovery(ao)
 		case observe, alter:
 			a.watching(ao, s)
+		case publish, subscribe:
+			a.feeding(ao, s)
 		default:
 			a.asking(ao, s)
 		}
@@ -215,15 +230,13 @@ func (o *object) who(name string, p *population) *selector {
 func (a *action) discovery(o *object) {
 	var query string
 	o.text("discover", &query)
-	if query != "all" && query != "" {
-		for q := range strings.SplitSeq(query, "&") {
-			a.queries = append(a.queries, q)
-		}
-	}
 	var err error
-	if a.filters, err = codec.ParseFilters(a.queries); err != nil {
-		o.fail("discover", "%s is no filter (RFC 6690 §4.1); want one such as rt=temperature or href=/temp*, or all", quote(query))
+	if a.target, err = parseTarget(query); err != nil {
+		o.fail("discover", "%v", err)
 	}
+	a.strategy = wellKnownCore
+	read(o, "strategy", &a.strategy, parseStrategy)
+	o.bool("remember", &a.remember)
 	a.group = netip.AddrFrom4([4]byte{224, 0, 1, 187})
 	read(o, "group", &a.group, groupAddr)
 	a.wait = 10 * time.Second

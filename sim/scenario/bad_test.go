@@ -32,7 +32,7 @@ func TestBadFiles(t *testing.T) {
 		{"no nodes", "version: 1\n", `f.yaml:1: "nodes" is missing; a scenario needs at least one group of nodes`},
 		{"no group", "version: 1\nnodes: {}\n", "f.yaml:2: nodes: there is no group; a scenario needs at least one"},
 		{"unknown key", head + "expext: []\n", `f.yaml:6: unknown key "expext"; did you mean "expect"?`},
-		{"unknown key, nothing near", head + "xyzzy: 1\n", `f.yaml:6: unknown key "xyzzy"; here can stand: version, name, about, base, seed, seeds, stop, nodes, link, links, run, faults, expect, invariants`},
+		{"unknown key, nothing near", head + "xyzzy: 1\n", `f.yaml:6: unknown key "xyzzy"; here can stand: version, name, about, base, seed, seeds, stop, nodes, link, links, segments, run, faults, compare, expect, invariants`},
 		{"unknown key inside", "version: 1\nnodes:\n  s:\n    cuont: 5\n", `f.yaml:4: nodes.s: unknown key "cuont"; did you mean "count"?`},
 		{"wrong type", "version: 1\nnodes: 5\n", `f.yaml:2: nodes: want a mapping (KEY: VALUE), not "5"`},
 		{"a list for a number", "version: 1\nseed: [1]\nnodes: {a: }\n", `f.yaml:2: seed: want a whole number from 0 to 18446744073709551615, not a list`},
@@ -55,11 +55,20 @@ func TestBadFiles(t *testing.T) {
 		{"no latency", head + "link: {latency: 5..1}\n", `f.yaml:6: link.latency: want a time such as 20ms, two such as 10ms..50ms, "normal MEAN DEVIATION" such as normal 20ms 5ms, or "lognormal MEDIAN SIGMA" such as lognormal 20ms 0.5, not "5..1"`},
 		{"a small MTU", head + "link: {mtu: 40}\n", "f.yaml:6: link.mtu: want at least 68 bytes, which every network carries, not 40"},
 		{"a queue for nothing", head + "link: {queue: 4KiB}\n", "f.yaml:6: link.queue: nothing waits where there is no bandwidth to wait for; add it, or leave queue out"},
+		{"no bandwidth", head + "link: {bandwidth: 5kbit}\n", `f.yaml:6: link.bandwidth: want a size in a second, such as 10KiB/s, or bits, such as 250kbit/s, not "5kbit"`},
+		{"too few bits", head + "link: {bandwidth: 7bit/s}\n", `f.yaml:6: link.bandwidth: want a size in a second, such as 10KiB/s, or bits, such as 250kbit/s, not "7bit/s"`},
+		{"too many bits", head + "link: {bandwidth: 9000Mbit/s}\n", `f.yaml:6: link.bandwidth: want a size in a second, such as 10KiB/s, or bits, such as 250kbit/s, not "9000Mbit/s"`},
+		{"a segment of nobody", head + "segments:\n  x: {bandwidth: 1KiB/s}\n", `f.yaml:7: segments.x: "nodes" is missing; it says which nodes are meant`},
+		{"no segment above", head + "segments:\n  x: {nodes: s, up: y}\n", `f.yaml:7: segments.x.up: there is no segment "y" before this one`},
+		{"a bridge with a border", head + "segments:\n  x: {nodes: s, border: site, bridge: true}\n", "f.yaml:7: segments.x.bridge: a bridge lets everything through; border is for routers"},
+		{"no scope", head + "segments:\n  x: {nodes: s, border: town}\n", `f.yaml:7: segments.x.border: want interface, link, realm, admin, site, org or global, not "town"`},
+		{"a medium without bandwidth", head + "segments:\n  x:\n    nodes: s\n    medium: {overhead: 5}\n", `f.yaml:9: segments.x.medium: "bandwidth" is missing; it says how fast frames are sent`},
+		{"a medium misspelt", head + "segments:\n  x: {nodes: s, medium: {bandwith: 5}}\n", "f.yaml:7: segments.x.medium: unknown key \"bandwith\"; did you mean \"bandwidth\"?\nf.yaml:7: segments.x.medium: \"bandwidth\" is missing; it says how fast frames are sent"},
 		{"link with from", head + "link: {from: a}\n", "f.yaml:6: link.from: link is for all nodes; what is different between some of them stands in links"},
 		{"bad bursts", head + "link: {bursts: \"1,2\"}\n", `f.yaml:6: link.bursts: want two to four probabilities P,R,H,K from 0 to 1, such as 0.01,0.2, not "1,2"`},
 		{"no seeds", head + "seeds: 5..1\n", `f.yaml:6: seeds: want seeds such as 1..1000, at most 10000000, not "5..1"`},
-		{"no verb", head + "run:\n  x: {at: 1s}\n", "f.yaml:7: run.x: it says not what the action is; want one of the keys discover, request, load, transfer, observe, change"},
-		{"two verbs", head + "run:\n  x: {request: GET /x, load: GET /x}\n", "f.yaml:7: run.x: it is request and load at once; want one of the keys discover, request, load, transfer, observe, change"},
+		{"no verb", head + "run:\n  x: {at: 1s}\n", "f.yaml:7: run.x: it says not what the action is; want one of the keys discover, request, load, transfer, observe, change, publish, subscribe"},
+		{"two verbs", head + "run:\n  x: {request: GET /x, load: GET /x}\n", "f.yaml:7: run.x: it is request and load at once; want one of the keys discover, request, load, transfer, observe, change, publish, subscribe"},
 		{"a verb misspelt", head + "run:\n  x: {reqest: GET /x}\n", `f.yaml:7: run.x: unknown key "reqest"; did you mean "request"?`},
 		{"from nobody", head + "run:\n  x: {request: GET /x, to: a}\n", `f.yaml:7: run.x: "from" is missing; it says which nodes are meant`},
 		{"nobody matches", head + "run:\n  x: {request: GET /x, from: a, to: \"s[20-29]\"}\n", `f.yaml:7: run.x.to: "s[20-29]" matches nobody; the nodes are a, s0 to s9`},
@@ -74,7 +83,7 @@ func TestBadFiles(t *testing.T) {
 		{"a load without end", head + "run:\n  x: {load: GET /x, from: a, to: s}\n", "f.yaml:7: run.x: this load has no end; for says how long it lasts, count how many requests a node makes, or stop when the scenario ends"},
 		{"for ever", head + "run:\n  x: {request: GET /x, from: a, to: s, every: 1s}\n", "f.yaml:7: run.x.every: this goes on for ever; times says how often, or stop when the scenario ends"},
 		{"after the end", head + "stop: 5s\nrun:\n  x: {request: GET /x, from: a, to: s, at: 5s}\n", "f.yaml:8: run.x.at: the scenario stops at 5s, before this happens"},
-		{"no filter", head + "run:\n  x: {discover: temperature, from: a}\n", `f.yaml:7: run.x.discover: "temperature" is no filter (RFC 6690 §4.1); want one such as rt=temperature or href=/temp*, or all`},
+		{"no filter", head + "run:\n  x: {discover: temperature, from: a}\n", `f.yaml:7: run.x.discover: "temperature" is no filter (RFC 6690 §4.1); want one such as rt=temperature or href=/temp*, or all, has /PATH, name NODE`},
 		{"no group address", head + "run:\n  x: {discover: all, from: a, group: 10.0.0.1}\n", `f.yaml:7: run.x.group: want the address of a group, such as 224.0.1.187, not "10.0.0.1"`},
 		{"too many requests", "version: 1\nnodes: {s: {count: 10000}}\nrun:\n  x: {request: GET /x, from: s, to: s}\n", "f.yaml:4: run.x.to: 10000 nodes ask 10000 each, which are 100000000 requests; at most 5000000 can be made at one time"},
 		{"a fault for nothing", head + "faults:\n  x: {disturb: s}\n", "f.yaml:7: faults.x: it disturbs nothing; want delay, loss, duplicate or corrupt"},
@@ -90,6 +99,11 @@ func TestBadFiles(t *testing.T) {
 		{"no such action", head + "run:\n  find: {discover: all, from: a}\nexpect:\n  - fnd.answers > 5\n", `f.yaml:9: expect: "fnd" is no action; did you mean "find"?`},
 		{"a result of another", head + "run:\n  ask: {request: GET /x, from: a, to: s}\nexpect:\n  - ask.coverage > 5%\n", `f.yaml:9: expect: "coverage" is no result of ask; they are requests, answers, answered, errors, refused, timeouts, resets, cancelled, open, rate, min_ms, mean_ms, p50_ms, p90_ms, p99_ms, max_ms`},
 		{"no result at all", head + "expect:\n  - 5 > 4\n", `f.yaml:7: expect: "5 > 4" names no result; want one such as answers or p99_ms`},
+		{"no strategy", head + "run:\n  find: {discover: all, from: a}\ncompare: [single, mndns]\n", "f.yaml:8: compare: " + badStrategy("mndns")},
+		{"a strategy twice", head + "run:\n  find: {discover: all, from: a}\ncompare: single, single\n", "f.yaml:8: compare: single is there already"},
+		{"nothing to compare", head + "compare: single\n", "f.yaml:6: compare: no action discovers; there is nothing to compare"},
+		{"not compared", head + "run:\n  find: {discover: all, from: a}\ncompare: single\nexpect:\n  - find.answers > find.answers of sinlge\n", `f.yaml:10: expect: "sinlge" is no strategy in compare; did you mean "single"?`},
+		{"a world compared", head + "run:\n  find: {discover: all, from: a}\ncompare: single\nexpect:\n  - nodes > 1 * nodes of single\n", `f.yaml:10: expect: "nodes" is no result of an action; others cannot be compared`},
 		{"units", head + "expect:\n  - nodes > 5ms\n", `f.yaml:7: expect: "nodes > 5ms" compares a number with a time`},
 		{"a side is missing", head + "expect:\n  - nodes >\n", "f.yaml:7: expect: one side of the comparison is missing"},
 		{"a factor is missing", head + "expect:\n  - nodes > x * nodes\n", `f.yaml:7: expect: "x * nodes": before * stands a number or a share, such as 0.99 or 99%`},
@@ -127,7 +141,7 @@ func TestBadFileNames(t *testing.T) {
 		"":                             "the name of the scenario is empty",
 		dir:                            dir + ": it is a directory",
 		filepath.Join(dir, "x.yaml"):   filepath.Join(dir, "x.yaml") + ": there is no such file",
-		"no-such-scenario":             "no-such-scenario: there is no such file, and no such scenario is shipped; those are chaos, discovery-1000, hello, load",
+		"no-such-scenario":             "no-such-scenario: there is no such file, and no such scenario is shipped; those are chaos, discover-100k, discover-ethernet, discover-host-mixed, discover-host, discover-medium, discover-resource, discovery-1000, hello, load, pubsub-chaos, pubsub",
 		filepath.Join(dir, "x", "../"): filepath.Join(dir, "x", "../") + ": it is a directory",
 	} {
 		_, err := Load(name)
@@ -230,4 +244,9 @@ func FuzzParse(f *testing.F) {
 		}
 		require.Positive(t, s.Nodes())
 	})
+}
+
+func badStrategy(s string) string {
+	_, err := parseStrategy(s)
+	return err.Error()
 }

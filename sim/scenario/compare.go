@@ -28,7 +28,7 @@ func (s *Scenario) Compare(seed uint64, o Options, spool io.ReadWriteSeeker) (*R
 	}
 	second := &comparer{in: bufio.NewReaderSize(spool, 1<<16)}
 	o.Trace, o.Event, o.End = nil, nil, nil
-	again, err := s.Run(seed, second.options(o))
+	again, err := s.once(seed, second.options(o), nil)
 	if err != nil {
 		return nil, err
 	}

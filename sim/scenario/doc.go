@@ -60,8 +60,13 @@
 //	  nodes             GROUP: …          the nodes, in groups that have names
 //	  link              LINK              the network between all of them
 //	  links             NAME: LINK …      … and where it is different
+//	  segments          NAME: SEGMENT …   which nodes are neighbours, and what they share; without them
+//	                                      all are
 //	  run               NAME: ACTION …    what the nodes do; the names are for expect
 //	  faults            NAME: FAULT …     what goes wrong
+//	  compare           WORD, …           strategies of discover, by each of which all is done once
+//	                                      more, in a world of its own with the same seed; expect can
+//	                                      speak of them
 //	  expect            - EXPRESSION …    what must be true in the end
 //	  invariants        true, false       whether what must always hold is checked; true without it
 //
@@ -75,10 +80,14 @@
 //	                                      acknowledged; 100ms without it
 //	  receive_buffer    SIZE              what their sockets hold of what has arrived; without it any
 //	                                      amount
+//	  receive_datagrams NUMBER            … or so many datagrams; 277 is what Linux holds of small ones
+//	                                      in its 212,992 bytes
 //	  receive_time      TIME              how long they are busy with a datagram; 0s without it
-//	  bandwidth         SIZE/s            what each of them can send; without it any amount
+//	  bandwidth         BANDWIDTH         what each of them can send; without it any amount
 //	  queue             SIZE              what waits for that, beyond which it is lost; 64KiB without it
 //	  mtu               SIZE              of IP packets that they can send; without it any
+//	  plain             SHARE             so many of them know nothing of CoAP 2, and answer as libcoap
+//	                                      does; none without it
 //	  drift             NUMBERppm         by how many millionths their clocks are fast; or A..B, any
 //	                                      between the two: -50ppm..50ppm
 //
@@ -91,6 +100,14 @@
 //	  state             SIZE              … or a state of so many bytes, which the action change
 //	                                      changes, and which can be observed
 //	  max_age           TIME              how long a state is believed; 60s without it
+//	  signal            SIGNAL            … or a sample of a signal, which the action publish publishes,
+//	                                      and to which can be subscribed
+//	  decimals          NUMBER            digits after the point of a sample; 1 without it
+//	  queued            NUMBER            so many samples wait for a subscriber that cannot be told at
+//	                                      once; without it only the latest
+//	  confirmable       true, false       all who observe it acknowledge everything
+//	  lease             TIME              how long a subscription lasts that is not renewed; 1h without
+//	                                      it
 //	  echo              true, false       gives back what a request carries, if it carries something
 //	  methods           METHOD, …         what it can be asked; all of GET POST PUT DELETE FETCH PATCH
 //	                                      iPATCH without it
@@ -129,7 +146,7 @@
 //	                                      which invariants may not hold
 //	  reorder           SHARE             of them are held up, so that others overtake them
 //	  reorder_by        TIME              … by so much at most; 100ms without it
-//	  bandwidth         SIZE/s            what one node can send to one other; without it any amount
+//	  bandwidth         BANDWIDTH         what one node can send to one other; without it any amount
 //	  queue             SIZE              what waits for that, beyond which it is lost; 64KiB without it
 //	  mtu               SIZE              of IP packets that pass; without it any
 //	  oversize          WORD              what becomes of longer ones: fragment, blackhole (lost),
@@ -137,6 +154,26 @@
 //	  from              WHO               in links: the nodes that send; all without it
 //	  to                WHO               in links: the nodes that receive; all without it. What a link
 //	                                      of links does not say is as in link
+//
+//	A SEGMENT
+//	  nodes             WHO               the nodes in it; of several segments the last counts
+//	  up                NAME              the segment on the other side of its router, further up in the
+//	                                      file; without it that of the nodes that are in none
+//	  border            SCOPE             the widest multicast that its router stops: link, realm,
+//	                                      admin, site, org, global; link without it
+//	  bridge            true, false       it is joined by a bridge, not a router: nothing is stopped,
+//	                                      and it is one link with the segment above
+//	  bandwidth         BANDWIDTH         what its router or bridge passes, in each direction; without
+//	                                      it any amount
+//	  queue             SIZE              what waits for that, beyond which it is lost; 64KiB without it
+//	  medium            MEDIUM            what its nodes share to send; without it frames do not collide
+//
+//	A MEDIUM: one frame at a time; two that overlap are lost, both, for everyone
+//	  bandwidth         BANDWIDTH         how fast frames are sent
+//	  overhead          SIZE              what a frame has besides the payload of its datagram; without
+//	                                      it the headers of IP and UDP
+//	  queue             SIZE              what waits at one node to be sent, beyond which it is lost;
+//	                                      64KiB without it
 //
 //	Every ACTION and every FAULT
 //	  at                TIME              when it happens, since the beginning; 0s without it
@@ -149,8 +186,15 @@
 //	  from              WHO               the nodes that do it
 //
 //	An ACTION: discover
-//	  discover          QUERY             a multicast GET /.well-known/core, with a filter such as
-//	                                      rt=temperature; "all" is none
+//	  discover          QUERY             who is looked for: all; has /PATH,… (any of them); has all
+//	                                      /PATH,…; name NODE; or by a filter such as rt=temperature
+//	  strategy          WORD              how: well-known-core (a multicast GET of RFC 6690, as plain
+//	                                      clients make it), rounds (the rounds of CoAP 2), single (the
+//	                                      same with the query of CoAP 2, once), mdns (multicast DNS, as
+//	                                      Avahi does it), mdns-hashicorp (multicast DNS, as the Go
+//	                                      package hashicorp/mdns does it); well-known-core without it
+//	  remember          true, false       whom the node has found before by rounds is known, and asked
+//	                                      to keep quiet; multicast DNS always remembers
 //	  group             ADDRESS           who is asked; 224.0.1.187, All CoAP Nodes, without it
 //	  wait              TIME              how long answers count; 10s without it
 //
@@ -189,6 +233,28 @@
 //
 //	An ACTION: change
 //	  change            PATH              the nodes of from change a state
+//
+//	An ACTION: publish
+//	  publish           PATH              the nodes of from publish the next sample of a signal, such as
+//	                                      {"value":21.5,"n":7}: the value, and how-manieth it is. With
+//	                                      every, each at its own moment of that time
+//
+//	An ACTION: subscribe
+//	  subscribe         PATH              every node of from subscribes to a signal of every node of to
+//	                                      but itself; again, where that fails
+//	  to                WHO               the nodes that publish
+//	  rule              RULE              which samples it wants, such as > 20 or rising(> 20); all
+//	                                      without it. What is selected must not depend on the
+//	                                      subscriber: no delta, age, last, hyst, pmin, epmin, epmax
+//	  by                WORD              rules: the publisher evaluates the rule; observe: it sends
+//	                                      everything (RFC 7641); mqtt: everything goes by way of a
+//	                                      broker, by a model of MQTT and TCP between hosts of its own,
+//	                                      which faults do not reach. rules without it
+//	  qos               0, 1              1: everything is acknowledged, and sent again until it is; 0
+//	                                      without it
+//	  for               TIME              how long
+//	  settle            TIME              samples that are published sooner, since the beginning, are
+//	                                      neither wanted nor missed
 //
 //	The FAULTS crash, partition, disturb and lie
 //	  for               TIME              how long it lasts; without it to the end
@@ -247,7 +313,17 @@
 //	  expected          nodes that should answer, all requests together
 //	  responders        nodes that did, each counted once a request
 //	  coverage          responders / expected
+//	  precision         answers of nodes that should answer / answers
 //	  duplicates        answers that came again
+//	  messages          datagrams that anyone has sent while answers counted: queries + responses
+//	  queries           those of the nodes that discover
+//	  responses         those of all others
+//	  query_bytes       bytes of queries, headers of IP and UDP included
+//	  response_bytes    bytes of responses, headers included
+//	  message_bytes     query_bytes + response_bytes
+//	  collisions        frames that collided meanwhile
+//	  drops             datagrams that found no room in a queue or a receive buffer
+//	  recall_1s         of the nodes that should, how many had answered after 1s
 //	  t50_ms            until half of the nodes that should had answered
 //	  t90_ms            until 90% of them had
 //	  t99_ms            until 99% of them had
@@ -260,6 +336,24 @@
 //	                    ones
 //
 //	RESULTS of transfer besides
+//	  wrong             bodies and states that are not what was sent, and states that came after newer
+//	                    ones
+//
+//	RESULTS of subscribe besides
+//	  notifications     samples that came after the first
+//	  selected          those of them that the rule selects, each once; the times are from their
+//	                    publication until they came
+//	  spurious          those that it does not select; with observe and mqtt the subscriber throws them
+//	                    away. What pmax or a renewal brings is not among them
+//	  duplicates        those that came again
+//	  wanted            samples that the rule selects and somebody was subscribed to
+//	  missed            those of them that did not come
+//	  messages          IP packets that the subscribers sent or were sent, whatever for; with mqtt those
+//	                    of its publishers, broker and subscribers
+//	  bytes             bytes in them, headers included
+//	  bytes_each        bytes / selected
+//	  behind            subscriptions that in the end did not know the last sample that the rule
+//	                    selects, nor a later one
 //	  wrong             bodies and states that are not what was sent, and states that came after newer
 //	                    ones
 //
@@ -277,8 +371,14 @@
 //	  A..B      of times: any between two, 10ms..50ms; of seeds: 1..1000
 //	  DELAY     a TIME; A..B; normal MEAN DEVIATION, as in normal 20ms 5ms; or
 //	            lognormal MEDIAN SIGMA, as in lognormal 20ms 0.5
+//	  SIGNAL    constant V, or V alone; sine MEAN AMPLITUDE PERIOD, as in sine 20 5 24h; walk START STEP
+//	            [MIN..MAX], by at most STEP from sample to sample; steps TIME V V …, each for TIME and
+//	            again from the first; csv FILE, lines of a time, in seconds or as 1m30s, and a value from
+//	            then on; each of them with noise V after it, which adds up to V, up or down
+//	  RULE      a condition of package rules, and controls: value > 20 and value < 30; con
 //	  SHARE     5%, 0.05, or true for all and false for none
 //	  SIZE      200B, 64KiB, 1MiB
+//	  BANDWIDTH 10KiB/s, or in bits 250kbit/s, 10Mbit/s
 //	  WHO       one or several, with commas between or as a list:
 //	              server              the nodes of a group
 //	              s7                  a node
@@ -291,7 +391,8 @@
 //	            two sides and one of == != < <= > >= between them. A side is a number
 //	            (990), a share (99%), a time (500ms), a RESULT, or a number or share
 //	            times a RESULT: answers >= 99% * requests. Results that end with _ms
-//	            are times. What has no value, such as a median of no answers, fails.
+//	            are times. RESULT of STRATEGY, as in find.response_bytes of mdns, is the
+//	            result with a strategy of compare. What has no value, such as a median of no answers, fails.
 //
 //	Inside of { } and [ ] a value with brackets or commas stands in quotes:
 //	{to: "s[0-9]"}.

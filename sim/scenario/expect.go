@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,12 +23,14 @@ type operand struct {
 	action string // "" = of all actions, or of the world
 	metric string // "" = the factor alone
 	world  bool
+	// strategy is one of those that are compared; "" = the scenario's own
+	strategy strategy
 }
 
 var operators = []string{"==", "!=", "<=", ">=", "<", ">"} // longer ones first
 
 // parseExpectation reads "find.answers >= 990". names are the actions.
-func parseExpectation(text string, actions []*action) (*expectation, error) {
+func parseExpectation(text string, actions []*action, compared []strategy) (*expectation, error) {
 	at, op := -1, ""
 	for _, o := range operators {
 		if i := strings.Index(text, o); i >= 0 && (at < 0 || i < at || i == at && len(o) > len(op)) {
@@ -44,7 +47,7 @@ func parseExpectation(text string, actions []*action) (*expectation, error) {
 	x := &expectation{text: strings.Join(strings.Fields(text), " "), op: op}
 	var units [2]unit
 	for i, side := range [2]string{text[:at], text[at+len(op):]} {
-		o, u, err := parseOperand(strings.TrimSpace(side), actions)
+		o, u, err := parseOperand(strings.TrimSpace(side), actions, compared)
 		if err != nil {
 			return nil, err
 		}
@@ -67,7 +70,7 @@ func parseExpectation(text string, actions []*action) (*expectation, error) {
 // String returns what is measured in it.
 func (u unit) String() string { return [...]string{"a number", "a time", "a share"}[u] }
 
-func parseOperand(s string, actions []*action) (operand, unit, error) {
+func parseOperand(s string, actions []*action, compared []strategy) (operand, unit, error) {
 	if s == "" {
 		return operand{}, 0, fmt.Errorf("one side of the comparison is missing")
 	}
@@ -79,14 +82,31 @@ func parseOperand(s string, actions []*action) (operand, unit, error) {
 		if !ok || u == milliseconds {
 			return operand{}, 0, fmt.Errorf("%s: before * stands a number or a share, such as 0.99 or 99%%", quote(s))
 		}
-		o, u, err := parseOperand(strings.TrimSpace(name), actions)
+		o, u, err := parseOperand(strings.TrimSpace(name), actions, compared)
 		if err == nil && o.metric == "" {
 			err = fmt.Errorf("%s: after * stands a result, such as requests", quote(s))
 		}
 		o.factor = f
 		return o, u, err
 	}
-	return parseResult(s, actions)
+	s, by, compares := strings.Cut(s, " of ")
+	o, u, err := parseResult(strings.TrimSpace(s), actions)
+	if err != nil || !compares {
+		return o, u, err
+	}
+	o.strategy = strategy(strings.TrimSpace(by))
+	var names []string
+	for _, x := range compared {
+		names = append(names, string(x))
+	}
+	_, ok := findMetric(o.metric, actionMetrics, discoverMetrics)
+	switch {
+	case !slices.Contains(compared, o.strategy):
+		return o, u, unknownWord("strategy in compare", string(o.strategy), names)
+	case !ok || o.world:
+		return o, u, fmt.Errorf("%s is no result of an action; others cannot be compared", quote(o.metric))
+	}
+	return o, u, nil
 }
 
 // parseLiteral reads 990, 1_000, 99%, 500ms or 2s; times become milliseconds.
@@ -115,10 +135,10 @@ func parseResult(s string, actions []*action) (operand, unit, error) {
 			o.world = true
 			return o, m.unit, nil
 		}
-		m, ok := findMetric(s, actionMetrics, discoverMetrics, observeMetrics, transferMetrics)
+		m, ok := findMetric(s, actionMetrics, discoverMetrics, observeMetrics, transferMetrics, subscribeMetrics)
 		switch {
 		case !ok:
-			return o, 0, unknownWord("result", s, metricNames(actionMetrics, discoverMetrics, observeMetrics, worldMetrics))
+			return o, 0, unknownWord("result", s, metricNames(actionMetrics, discoverMetrics, observeMetrics, subscribeMetrics, worldMetrics))
 		case !anyHas(actions, s):
 			return o, 0, fmt.Errorf("no action has the result %s", quote(s))
 		}

@@ -24,6 +24,7 @@ func Help() string {
 		{"RESULTS of discover besides", discoverMetrics},
 		{"RESULTS of observe besides", observeMetrics},
 		{"RESULTS of transfer besides", transferMetrics},
+		{"RESULTS of subscribe besides", subscribeMetrics},
 		{"RESULTS of the whole run", worldMetrics},
 	} {
 		fmt.Fprintf(&b, "%s\n", t.title)
@@ -43,8 +44,14 @@ VALUES
   A..B      of times: any between two, 10ms..50ms; of seeds: 1..1000
   DELAY     a TIME; A..B; normal MEAN DEVIATION, as in normal 20ms 5ms; or
             lognormal MEDIAN SIGMA, as in lognormal 20ms 0.5
+  SIGNAL    constant V, or V alone; sine MEAN AMPLITUDE PERIOD, as in sine 20 5 24h; walk START STEP
+            [MIN..MAX], by at most STEP from sample to sample; steps TIME V V …, each for TIME and
+            again from the first; csv FILE, lines of a time, in seconds or as 1m30s, and a value from
+            then on; each of them with noise V after it, which adds up to V, up or down
+  RULE      a condition of package rules, and controls: value > 20 and value < 30; con
   SHARE     5%, 0.05, or true for all and false for none
   SIZE      200B, 64KiB, 1MiB
+  BANDWIDTH 10KiB/s, or in bits 250kbit/s, 10Mbit/s
   WHO       one or several, with commas between or as a list:
               server              the nodes of a group
               s7                  a node
@@ -57,7 +64,8 @@ VALUES
             two sides and one of == != < <= > >= between them. A side is a number
             (990), a share (99%), a time (500ms), a RESULT, or a number or share
             times a RESULT: answers >= 99% * requests. Results that end with _ms
-            are times. What has no value, such as a median of no answers, fails.
+            are times. RESULT of STRATEGY, as in find.response_bytes of mdns, is the
+            result with a strategy of compare. What has no value, such as a median of no answers, fails.
 
 Inside of { } and [ ] a value with brackets or commas stands in quotes:
 {to: "s[0-9]"}.

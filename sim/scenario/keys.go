@@ -55,8 +55,10 @@ var (
 		{"nodes", "GROUP: …", "the nodes, in groups that have names"},
 		{"link", "LINK", "the network between all of them"},
 		{"links", "NAME: LINK …", "… and where it is different"},
+		{"segments", "NAME: SEGMENT …", "which nodes are neighbours, and what they share; without them all are"},
 		{"run", "NAME: ACTION …", "what the nodes do; the names are for expect"},
 		{"faults", "NAME: FAULT …", "what goes wrong"},
+		{"compare", "WORD, …", "strategies of discover, by each of which all is done once more, in a world of its own with the same seed; expect can speak of them"},
 		{"expect", "- EXPRESSION …", "what must be true in the end"},
 		{"invariants", "true, false", "whether what must always hold is checked; true without it"},
 	}}
@@ -67,10 +69,12 @@ var (
 		{"params", "PARAMS", "their transmission parameters"},
 		{"separate_after", "TIME", "how long a handler may take before the request is acknowledged; 100ms without it"},
 		{"receive_buffer", "SIZE", "what their sockets hold of what has arrived; without it any amount"},
+		{"receive_datagrams", "NUMBER", "… or so many datagrams; 277 is what Linux holds of small ones in its 212,992 bytes"},
 		{"receive_time", "TIME", "how long they are busy with a datagram; 0s without it"},
-		{"bandwidth", "SIZE/s", "what each of them can send; without it any amount"},
+		{"bandwidth", "BANDWIDTH", "what each of them can send; without it any amount"},
 		{"queue", "SIZE", "what waits for that, beyond which it is lost; 64KiB without it"},
 		{"mtu", "SIZE", "of IP packets that they can send; without it any"},
+		{"plain", "SHARE", "so many of them know nothing of CoAP 2, and answer as libcoap does; none without it"},
 		{"drift", "NUMBERppm", "by how many millionths their clocks are fast; or A..B, any between the two: -50ppm..50ppm"},
 	}}
 	resourceKeys = &section{title: "A RESOURCE", keys: []key{
@@ -80,6 +84,11 @@ var (
 		{"size", "SIZE", "… or so many bytes of anything"},
 		{"state", "SIZE", "… or a state of so many bytes, which the action change changes, and which can be observed"},
 		{"max_age", "TIME", "how long a state is believed; 60s without it"},
+		{"signal", "SIGNAL", "… or a sample of a signal, which the action publish publishes, and to which can be subscribed"},
+		{"decimals", "NUMBER", "digits after the point of a sample; 1 without it"},
+		{"queued", "NUMBER", "so many samples wait for a subscriber that cannot be told at once; without it only the latest"},
+		{"confirmable", "true, false", "all who observe it acknowledge everything"},
+		{"lease", "TIME", "how long a subscription lasts that is not renewed; 1h without it"},
 		{"echo", "true, false", "gives back what a request carries, if it carries something"},
 		{"methods", "METHOD, …", "what it can be asked; all of GET POST PUT DELETE FETCH PATCH iPATCH without it"},
 		{"delay", "TIME or A..B", "how long its handler takes"},
@@ -112,12 +121,26 @@ var (
 		{"corrupt", "SHARE", "of them have a bit flipped that no checksum notices, after which invariants may not hold"},
 		{"reorder", "SHARE", "of them are held up, so that others overtake them"},
 		{"reorder_by", "TIME", "… by so much at most; 100ms without it"},
-		{"bandwidth", "SIZE/s", "what one node can send to one other; without it any amount"},
+		{"bandwidth", "BANDWIDTH", "what one node can send to one other; without it any amount"},
 		{"queue", "SIZE", "what waits for that, beyond which it is lost; 64KiB without it"},
 		{"mtu", "SIZE", "of IP packets that pass; without it any"},
 		{"oversize", "WORD", "what becomes of longer ones: fragment, blackhole (lost), toobig (lost, and the sender is told); fragment without it"},
 		{"from", "WHO", "in links: the nodes that send; all without it"},
 		{"to", "WHO", "in links: the nodes that receive; all without it. What a link of links does not say is as in link"},
+	}}
+	segmentKeys = &section{title: "A SEGMENT", keys: []key{
+		{"nodes", "WHO", "the nodes in it; of several segments the last counts"},
+		{"up", "NAME", "the segment on the other side of its router, further up in the file; without it that of the nodes that are in none"},
+		{"border", "SCOPE", "the widest multicast that its router stops: link, realm, admin, site, org, global; link without it"},
+		{"bridge", "true, false", "it is joined by a bridge, not a router: nothing is stopped, and it is one link with the segment above"},
+		{"bandwidth", "BANDWIDTH", "what its router or bridge passes, in each direction; without it any amount"},
+		{"queue", "SIZE", "what waits for that, beyond which it is lost; 64KiB without it"},
+		{"medium", "MEDIUM", "what its nodes share to send; without it frames do not collide"},
+	}}
+	mediumKeys = &section{title: "A MEDIUM: one frame at a time; two that overlap are lost, both, for everyone", keys: []key{
+		{"bandwidth", "BANDWIDTH", "how fast frames are sent"},
+		{"overhead", "SIZE", "what a frame has besides the payload of its datagram; without it the headers of IP and UDP"},
+		{"queue", "SIZE", "what waits at one node to be sent, beyond which it is lost; 64KiB without it"},
 	}}
 	timeKeys = &section{title: "Every ACTION and every FAULT", keys: []key{
 		{"at", "TIME", "when it happens, since the beginning; 0s without it"},
@@ -136,7 +159,9 @@ var (
 		{"timeout", "TIME", "how long to wait for an answer; without it as RFC 7252 says"},
 	}}
 	discoverKeys = &section{title: "An ACTION: discover", keys: []key{
-		{"discover", "QUERY", "a multicast GET /.well-known/core, with a filter such as rt=temperature; \"all\" is none"},
+		{"discover", "QUERY", "who is looked for: all; has /PATH,… (any of them); has all /PATH,…; name NODE; or by a filter such as rt=temperature"},
+		{"strategy", "WORD", "how: " + strategyHelp() + "; well-known-core without it"},
+		{"remember", "true, false", "whom the node has found before by rounds is known, and asked to keep quiet; multicast DNS always remembers"},
 		{"group", "ADDRESS", "who is asked; 224.0.1.187, All CoAP Nodes, without it"},
 		{"wait", "TIME", "how long answers count; 10s without it"},
 	}, more: []*section{timeKeys, actionKeys}}
@@ -157,6 +182,18 @@ var (
 	}, more: []*section{timeKeys, actionKeys}}
 	changeKeys = &section{title: "An ACTION: change", keys: []key{
 		{"change", "PATH", "the nodes of from change a state"},
+	}, more: []*section{timeKeys, actionKeys}}
+	publishKeys = &section{title: "An ACTION: publish", keys: []key{
+		{"publish", "PATH", "the nodes of from publish the next sample of a signal, such as {\"value\":21.5,\"n\":7}: the value, and how-manieth it is. With every, each at its own moment of that time"},
+	}, more: []*section{timeKeys, actionKeys}}
+	subscribeKeys = &section{title: "An ACTION: subscribe", keys: []key{
+		{"subscribe", "PATH", "every node of from subscribes to a signal of every node of to but itself; again, where that fails"},
+		{"to", "WHO", "the nodes that publish"},
+		{"rule", "RULE", "which samples it wants, such as > 20 or rising(> 20); all without it. What is selected must not depend on the subscriber: no delta, age, last, hyst, pmin, epmin, epmax"},
+		{"by", "WORD", "rules: the publisher evaluates the rule; observe: it sends everything (RFC 7641); mqtt: everything goes by way of a broker, by a model of MQTT and TCP between hosts of its own, which faults do not reach. rules without it"},
+		{"qos", "0, 1", "1: everything is acknowledged, and sent again until it is; 0 without it"},
+		{"for", "TIME", "how long"},
+		{"settle", "TIME", "samples that are published sooner, since the beginning, are neither wanted nor missed"},
 	}, more: []*section{timeKeys, actionKeys}}
 	paceKeys = &section{title: "The ACTIONS load and transfer", keys: []key{
 		{"rate", "NUMBER/s", "each node of from asks so often, answered or not"},
@@ -198,8 +235,8 @@ var (
 // sections are all tables, in the order in which Help shows them.
 func sections() []*section {
 	return []*section{
-		fileKeys, groupKeys, resourceKeys, paramKeys, linkKeys,
-		timeKeys, actionKeys, discoverKeys, askKeys, requestKeys, paceKeys, loadKeys, transferKeys, observeKeys, changeKeys,
+		fileKeys, groupKeys, resourceKeys, paramKeys, linkKeys, segmentKeys, mediumKeys,
+		timeKeys, actionKeys, discoverKeys, askKeys, requestKeys, paceKeys, loadKeys, transferKeys, observeKeys, changeKeys, publishKeys, subscribeKeys,
 		lastKeys, crashKeys, partitionKeys, disturbKeys, lieKeys, killKeys, rebindKeys,
 	}
 }

@@ -76,21 +76,14 @@ func (o *object) latency(name string, l *sim.Link) {
 	})
 }
 
-// through reads what limits how much passes.
+// through reads what limits how much passes; mtu may be nil.
 func (o *object) through(r *sim.Rate, mtu *int) {
-	read(o, "bandwidth", &r.Bandwidth, func(s string) (int, error) {
-		size, ok := strings.CutSuffix(s, "/s")
-		n, err := parseSize(strings.TrimSpace(size), 1<<30)
-		if !ok || err != nil || n == 0 {
-			return 0, fmt.Errorf("want a size in a second, such as 10KiB/s, not %s", quote(s))
-		}
-		return n, nil
-	})
+	read(o, "bandwidth", &r.Bandwidth, parseBandwidth)
 	o.size("queue", &r.Queue, 1<<30)
 	if r.Queue > 0 && r.Bandwidth == 0 && o.find("queue") != nil {
 		o.fail("queue", "nothing waits where there is no bandwidth to wait for; add it, or leave queue out")
 	}
-	if o.size("mtu", mtu, 65575) && *mtu < 68 {
+	if mtu != nil && o.size("mtu", mtu, 65575) && *mtu < 68 {
 		o.fail("mtu", "want at least 68 bytes, which every network carries, not %d", *mtu)
 	}
 }

@@ -43,7 +43,17 @@ var (
 		{"expected", plain, "nodes that should answer, all requests together"},
 		{"responders", plain, "nodes that did, each counted once a request"},
 		{"coverage", share, "responders / expected"},
+		{"precision", share, "answers of nodes that should answer / answers"},
 		{"duplicates", plain, "answers that came again"},
+		{"messages", plain, "datagrams that anyone has sent while answers counted: queries + responses"},
+		{"queries", plain, "those of the nodes that discover"},
+		{"responses", plain, "those of all others"},
+		{"query_bytes", plain, "bytes of queries, headers of IP and UDP included"},
+		{"response_bytes", plain, "bytes of responses, headers included"},
+		{"message_bytes", plain, "query_bytes + response_bytes"},
+		{"collisions", plain, "frames that collided meanwhile"},
+		{"drops", plain, "datagrams that found no room in a queue or a receive buffer"},
+		{"recall_1s", share, "of the nodes that should, how many had answered after 1s"},
 		{"t50_ms", milliseconds, "until half of the nodes that should had answered"},
 		{"t90_ms", milliseconds, "until 90% of them had"},
 		{"t99_ms", milliseconds, "until 99% of them had"},
@@ -54,9 +64,22 @@ var (
 		{"behind", plain, "nodes that in the end did not know the last state of what they observed"},
 		wrongMetric,
 	}
-	transferMetrics = []metric{wrongMetric}
-	wrongMetric     = metric{"wrong", plain, "bodies and states that are not what was sent, and states that came after newer ones"}
-	worldMetrics    = []metric{
+	transferMetrics  = []metric{wrongMetric}
+	subscribeMetrics = []metric{
+		{"notifications", plain, "samples that came after the first"},
+		{"selected", plain, "those of them that the rule selects, each once; the times are from their publication until they came"},
+		{"spurious", plain, "those that it does not select; with observe and mqtt the subscriber throws them away. What pmax or a renewal brings is not among them"},
+		{"duplicates", plain, "those that came again"},
+		{"wanted", plain, "samples that the rule selects and somebody was subscribed to"},
+		{"missed", plain, "those of them that did not come"},
+		{"messages", plain, "IP packets that the subscribers sent or were sent, whatever for; with mqtt those of its publishers, broker and subscribers"},
+		{"bytes", plain, "bytes in them, headers included"},
+		{"bytes_each", plain, "bytes / selected"},
+		{"behind", plain, "subscriptions that in the end did not know the last sample that the rule selects, nor a later one"},
+		wrongMetric,
+	}
+	wrongMetric  = metric{"wrong", plain, "bodies and states that are not what was sent, and states that came after newer ones"}
+	worldMetrics = []metric{
 		{"nodes", plain, "nodes of the scenario"},
 		{"virtual_ms", milliseconds, "how long it lasted, in virtual time"},
 		{"deliveries", plain, "datagrams that arrived"},

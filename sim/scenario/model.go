@@ -12,6 +12,7 @@ import (
 	"github.com/coap2/coap2/actors/protocol"
 	"github.com/coap2/coap2/codec"
 	"github.com/coap2/coap2/sim"
+	"github.com/coap2/coap2/sim/signal"
 )
 
 // group is nodes that are alike.
@@ -26,6 +27,7 @@ type group struct {
 	separateAfter time.Duration
 	iface         sim.Interface
 	drift         drift
+	plain         float64 // share of nodes that know nothing of CoAP 2
 }
 
 // drift is by how many millionths a clock is fast, and by how much more or less
@@ -42,18 +44,20 @@ type link struct {
 // resource is what nodes of a group serve.
 type resource struct {
 	pos
-	path    string
-	share   float64 // of the nodes have it; 0 = all, unless count says otherwise
-	count   int     // of them have it; 0 = share decides
-	payload []byte
-	methods []codec.Code
-	delay   span
-	fail    float64
-	panics  float64
-	state   int           // the length of its state; 0 = it has none
-	maxAge  time.Duration // of a state
-	echo    bool
-	options actors.Resource // without handlers
+	path     string
+	share    float64 // of the nodes have it; 0 = all, unless count says otherwise
+	count    int     // of them have it; 0 = share decides
+	payload  []byte
+	methods  []codec.Code
+	delay    span
+	fail     float64
+	panics   float64
+	state    int           // the length of its state; 0 = it has none
+	maxAge   time.Duration // of a state
+	echo     bool
+	signal   *signal.Signal  // what it samples; nil = nothing
+	decimals int             // of a sample
+	options  actors.Resource // without handlers
 }
 
 func (d *decoder) scenario(root *value, file string) *Scenario {
@@ -86,8 +90,10 @@ func (d *decoder) scenario(root *value, file string) *Scenario {
 	if len(s.nodes.groups) > 0 && len(d.errs) == 0 {
 		// What follows speaks of the nodes.
 		d.linksOf(o, s)
+		d.segmentsOf(o, s)
 		d.actionsOf(o, s)
 		d.faultsOf(o, s)
+		d.strategiesOf(o, s)
 		d.expectOf(o, s)
 	}
 	return s
@@ -146,9 +152,13 @@ func (d *decoder) groupOf(name string, at pos, o *object) *group {
 	}
 	o.time("separate_after", &g.separateAfter)
 	o.size("receive_buffer", &g.iface.BufferBytes, 1<<30)
+	o.count("receive_datagrams", &g.iface.Buffer, 1, 1<<20)
 	o.time("receive_time", &g.iface.Service)
 	o.through(&g.iface.Rate, &g.iface.MTU)
 	read(o, "drift", &g.drift, parseDrift)
+	if o.share("plain", &g.plain) && g.plain > 0 && !g.pattern.numbered {
+		o.fail("plain", "it is one node; plain is for groups of several")
+	}
 	if v := o.find("params"); v != nil {
 		d.paramsOf(d.object(v, o.at("params"), paramKeys), &g.params)
 	}
@@ -262,6 +272,7 @@ func (d *decoder) resourceOf(path string, at pos, o *object, nodes int) *resourc
 	if r.state > 0 {
 		res.Observable = true
 	}
+	o.signalOf(r)
 	o.bool("hidden", &res.Hidden)
 	o.count("concurrency", &res.Concurrency, 1, 1<<20)
 	o.count("backlog", &res.Backlog, 1, 1<<20)
@@ -329,7 +340,7 @@ func (d *decoder) expectOf(o *object, s *Scenario) {
 		if !ok {
 			continue
 		}
-		x, err := parseExpectation(text, s.actions)
+		x, err := parseExpectation(text, s.actions, s.compare)
 		if err != nil {
 			d.add(c.pos, "expect", "%v", err)
 			continue

@@ -32,6 +32,8 @@ type Report struct {
 	Duplicated uint64 `json:"duplicated"`
 	// Actions are the results of what the nodes did.
 	Actions []ActionReport `json:"actions"`
+	// Rivals are what the strategies came to that are compared; see compare.
+	Rivals []Rival `json:"compared,omitempty"`
 	// Expectations are what was expected, and whether it holds.
 	Expectations []Outcome `json:"expectations"`
 	// Violations are invariants that did not hold, and what broke the run.
@@ -41,7 +43,9 @@ type Report struct {
 // ActionReport is what came of an action.
 type ActionReport struct {
 	Name, Verb string
-	Results    []Result
+	// Strategy is that of a discovery; "" of all else.
+	Strategy string
+	Results  []Result
 }
 
 // Result is one result by its name; a nil Value = there is none, such as the
@@ -60,6 +64,9 @@ func (a ActionReport) MarshalJSON() ([]byte, error) {
 		return nil, err
 	}
 	fmt.Fprintf(&b, `{"name":%s,"verb":%q`, name, a.Verb)
+	if a.Strategy != "" {
+		fmt.Fprintf(&b, `,"strategy":%q`, a.Strategy)
+	}
 	for _, r := range a.Results {
 		v, err := json.Marshal(r.Value)
 		if err != nil {
@@ -91,7 +98,11 @@ func (r *run) report(seed uint64) *Report {
 	net := r.w.NetStats()
 	rep.Sent, rep.Deliveries, rep.Bytes, rep.Lost, rep.Duplicated = net.Sent, net.Delivered, net.DeliveredBytes, net.LostTotal(), net.Duplicated
 	for i, a := range r.s.actions {
+		r.tallies[i].unwatch(r, a)
 		ar := ActionReport{Name: a.name, Verb: string(a.verb)}
+		if a.verb == discover {
+			ar.Strategy = string(r.by(a))
+		}
 		for _, table := range a.metrics() {
 			for _, m := range table {
 				ar.Results = append(ar.Results, Result{m.name, pointer(r.tallies[i].value(m.name))})
@@ -129,6 +140,9 @@ func pointer(v float64) *float64 {
 func (r *run) value(o operand, rep *Report) float64 {
 	if o.world {
 		return rep.value(o.metric)
+	}
+	if o.strategy != "" {
+		return rep.rival(o)
 	}
 	var tallies []*tally
 	for i, a := range r.s.actions {

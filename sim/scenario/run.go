@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/coap2/coap2/actors"
@@ -33,6 +34,8 @@ type Options struct {
 	Progress func(p Progress) (slice time.Duration, err error)
 	// Slice is for Progress; 0 = 10 ms.
 	Slice time.Duration
+	// strategy is that of all discoveries; "" = what they say.
+	strategy strategy
 }
 
 // Progress says how far a run is.
@@ -61,17 +64,26 @@ type Event struct {
 
 // run is a scenario that runs.
 type run struct {
-	s       *Scenario
-	o       Options
-	w       *sim.World
-	places  []*place
-	tallies []*tally
-	stop    time.Duration
-	answers uint64
-	states  states
-	broken  []string // what made the run fail, besides expectations
-	down    map[int]bool
-	liar    *sim.Peer // nil while nobody lies
+	s        *Scenario
+	o        Options
+	w        *sim.World
+	places   []*place
+	tallies  []*tally
+	stop     time.Duration
+	answers  uint64
+	states   states
+	feeds    map[stateKey]*feed
+	hosts    map[string][]*fed // whose datagrams count for whom
+	counting bool
+	broken   []string // what made the run fail, besides expectations
+	down     map[int]bool
+	liar     *sim.Peer // nil while nobody lies
+	dns      *dns      // nil while nobody discovers by multicast DNS
+	// known is whom askers have found by rounds, if an action remembers it.
+	known     map[int][]acquaintance
+	remembers bool
+	// strategy is that of all discoveries; "" = what they say.
+	strategy strategy
 }
 
 // place is a group in the World.
@@ -81,14 +93,20 @@ type place struct {
 	population *sim.Population
 	single     bool
 	has        []*lot // by resource: who has it
+	plain      *lot   // who is a plain server; nil: nobody
 }
 
 // Run runs the scenario in a World of its own. The Report says how that went:
 // an expectation that does not hold, an invariant that is violated and a panic
 // are no errors. Errors are those of Options.Progress.
 func (s *Scenario) Run(seed uint64, o Options) (rep *Report, err error) {
-	r := &run{s: s, o: o, w: sim.Config{Seed: seed, Unchecked: !s.invariants}.New(), stop: s.stop, down: map[int]bool{},
-		states: states{now: map[stateKey]uint64{}, routes: map[stateKey]*actors.Route{}}}
+	return s.once(seed, o, (*run).compare)
+}
+
+// once runs the scenario, and what is to be done before it is judged.
+func (s *Scenario) once(seed uint64, o Options, then func(r *run, seed uint64, rep *Report) error) (rep *Report, err error) {
+	r := &run{s: s, o: o, strategy: o.strategy, w: sim.Config{Seed: seed, Unchecked: !s.invariants}.New(), stop: s.stop, down: map[int]bool{}, known: map[int][]acquaintance{},
+		states: states{now: map[stateKey]uint64{}, routes: map[stateKey]*actors.Route{}}, feeds: map[stateKey]*feed{}, hosts: map[string][]*fed{}}
 	if o.Until > 0 {
 		r.stop = o.Until
 	}
@@ -108,6 +126,11 @@ func (s *Scenario) Run(seed uint64, o Options) (rep *Report, err error) {
 	}
 	rep = r.report(seed)
 	r.close() // which looks at everything for a last time
+	if then != nil {
+		if err := then(r, seed, rep); err != nil {
+			return nil, err
+		}
+	}
 	r.judge(rep)
 	return rep, nil
 }
@@ -141,7 +164,13 @@ func (r *run) build() error {
 			return fmt.Errorf("scenario: links.%s: %w", l.name, err)
 		}
 	}
+	for _, x := range r.s.segments {
+		if err := r.divide(x); err != nil {
+			return fmt.Errorf("scenario: segments.%s: %w", strings.TrimPrefix(x.Name, segmentMark), err)
+		}
+	}
 	for _, a := range r.s.actions {
+		r.remembers = r.remembers || a.remember
 		t := &tally{}
 		r.tallies = append(r.tallies, t)
 		if err := r.arm(a, t); err != nil {
@@ -176,7 +205,7 @@ func (r *run) settle(g *group) error {
 	}
 	var err error
 	p.population, err = r.w.Nodes(sim.Group{
-		Count: g.count, Name: g.pattern.prefix + "%d" + g.pattern.suffix, First: g.pattern.first, Config: cfg, Setup: setup,
+		Count: g.count, Name: g.pattern.prefix + "%d" + g.pattern.suffix, First: g.pattern.first, Config: cfg, Setup: setup, Raw: r.raw(p),
 	})
 	if err == nil {
 		p.addr = p.population.Addr(0)
@@ -355,6 +384,12 @@ func (r *run) arm(a *action, t *tally) error {
 		r.repeat(&a.schedule, func(n int) { r.observe(a, t, n) })
 	case alter:
 		r.repeat(&a.schedule, func(n int) { r.change(a, t, n) })
+	case publish:
+		r.repeat(&a.schedule, func(n int) { r.publish(a, t, n) })
+	case subscribe:
+		t.fed = &fed{}
+		r.count()
+		r.repeat(&a.schedule, func(n int) { r.subscribe(a, t, n) })
 	case load, transfer:
 		r.repeat(&a.schedule, func(n int) { r.load(a, t, n) })
 	}

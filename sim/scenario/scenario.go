@@ -23,8 +23,10 @@ type Scenario struct {
 	nodes      population
 	link       sim.Link
 	links      []*link
+	segments   []*segment
 	actions    []*action
 	faults     []*fault
+	compare    []strategy
 	expect     []*expectation
 	invariants bool
 }

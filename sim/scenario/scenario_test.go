@@ -326,6 +326,18 @@ func TestReportIsJSON(t *testing.T) {
 	}
 }
 
+// smaller makes those of the shipped scenarios small that would take long.
+var smaller = map[string][]string{
+	"discovery-1000":      {"nodes.s.count=200"},
+	"discover-host":       {"nodes.s.count=299", "nodes.client.count=100", "run.find.times=5"},
+	"discover-host-mixed": {"nodes.s.count=199", "nodes.client.count=50", "run.find.times=2"},
+	"discover-resource":   {"nodes.s.count=200", "nodes.s.resources./hum.count=20"},
+	"discover-medium":     {"nodes.s.count=200"},
+	"discover-ethernet":   {"nodes.s.count=500"},
+	"discover-100k":       {"nodes.s.count=2970", "nodes.late.count=30"},
+	"pubsub":              {"nodes.a.count=1", "nodes.b.count=1", "nodes.c.count=1"},
+}
+
 // TestSweeps: the shipped scenarios hold for more seeds than their own.
 func TestSweeps(t *testing.T) {
 	seeds := uint64(20)
@@ -333,14 +345,15 @@ func TestSweeps(t *testing.T) {
 		seeds = 3
 	}
 	for _, name := range scenarios.Names() {
-		var set []string
-		if name == "discovery-1000" {
-			set = []string{"nodes.s.count=200"}
-		}
+		set := smaller[name]
 		s, err := Load(name, set...)
 		require.NoError(t, err)
 		require.NotEmpty(t, s.About(), name)
-		for seed := range seeds {
+		few := seeds
+		if strings.HasPrefix(name, "discover-") {
+			few = max(seeds/10, 1) // they are still the largest
+		}
+		for seed := range few {
 			rep := runTest(t, s, seed)
 			require.True(t, rep.Passed, "%s, seed %d: %+v %v", name, seed, rep.Expectations, rep.Violations)
 		}

@@ -70,8 +70,8 @@ func (p *place) listing(filters codec.Filters) []*lot {
 func (p *place) shared() []*actors.Resource {
 	shared := make([]*actors.Resource, len(p.resources))
 	for i, res := range p.resources {
-		if res.state == 0 && res.delay.from == res.delay.to && chanceless(res.fail) && chanceless(res.panics) {
-			made := res.make(nil, nil, stateKey{})
+		if res.state == 0 && res.signal == nil && res.delay.from == res.delay.to && chanceless(res.fail) && chanceless(res.panics) {
+			made := res.make(nil, nil, nil, stateKey{})
 			shared[i] = &made
 		}
 	}
@@ -88,7 +88,8 @@ func (r *run) furnish(p *place, shared []*actors.Resource, i int, n *actors.Node
 		}
 		made := shared[k]
 		if made == nil {
-			own := res.make(r.w.Rand(p.pattern.name(i), "resource"+res.path), &r.states, stateKey{p.first + i, res.path})
+			key := stateKey{p.first + i, res.path}
+			own := res.make(r.w.Rand(p.pattern.name(i), "resource"+res.path), &r.states, r.feed(key), key)
 			made = &own
 		}
 		route, err := n.Handle(res.path, *made)
@@ -98,12 +99,15 @@ func (r *run) furnish(p *place, shared []*actors.Resource, i int, n *actors.Node
 		if res.state > 0 {
 			r.states.routes[stateKey{p.first + i, res.path}] = route
 		}
+		if f := r.feeds[stateKey{p.first + i, res.path}]; f != nil {
+			f.route = route
+		}
 	}
 	return nil
 }
 
 // make makes a resource; nothing in it is left to chance where random is nil.
-func (res *resource) make(random *rand.Rand, s *states, key stateKey) actors.Resource {
+func (res *resource) make(random *rand.Rand, s *states, f *feed, key stateKey) actors.Resource {
 	h := func(ctx context.Context, q *actors.Request) (*actors.Response, error) {
 		if d := res.delay.draw(random); d > 0 {
 			if err := actors.Sleep(ctx, d); err != nil {
@@ -121,6 +125,8 @@ func (res *resource) make(random *rand.Rand, s *states, key stateKey) actors.Res
 			return actors.Bytes(codec.OctetStream, bytes.Clone(q.Payload))
 		case res.state > 0:
 			return s.serve(key, res)
+		case f != nil:
+			return f.serve()
 		}
 		return actors.Bytes(codec.TextPlain, res.payload)
 	}

@@ -94,8 +94,12 @@ func (r *run) change(a *action, t *tally, n int) {
 	})
 }
 
-// resource returns what the i-th node of a group has at a path; nil if nothing.
+// resource returns what the i-th node of a group has at a path; nil if nothing
+// that changes, as with a plain server.
 func (p *place) resource(path string, i int) *resource {
+	if p.plain != nil && p.plain.has(i) {
+		return nil
+	}
 	for k, res := range p.resources {
 		if res.path == path && p.has[k].has(i) {
 			return res

@@ -23,10 +23,17 @@ type tally struct {
 	// observe and transfer
 	states, behind, wrong uint64
 
+	fed *fed // of subscribe
+
 	// discover
+	wanted                           []uint64 // bits, by node; nil until it is known
+	wantedN                          uint64
 	expected, responders, duplicates uint64
 	found                            []time.Duration // until a node was found
 	foundSorted                      bool
+	askers                           []int
+	watching                         int // discoveries whose traffic is counted
+	before, sent                     traffic
 }
 
 func (t *tally) asked(now netio.Instant) {
@@ -79,6 +86,11 @@ func cause(err error) string {
 
 // value returns a result by its name, NaN if there is none.
 func (t *tally) value(name string) float64 {
+	if t.fed != nil {
+		if v, ok := t.fed.value(name); ok {
+			return v
+		}
+	}
 	switch name {
 	case "requests":
 		return float64(t.requests)
@@ -130,6 +142,32 @@ func (t *tally) value(name string) float64 {
 		return ratio(t.responders, t.expected)
 	case "duplicates":
 		return float64(t.duplicates)
+	case "precision":
+		return ratio(t.responders+t.duplicates, t.responders+t.duplicates+t.others)
+	case "messages":
+		return float64(t.sent.queries + t.sent.responses)
+	case "queries":
+		return float64(t.sent.queries)
+	case "responses":
+		return float64(t.sent.responses)
+	case "query_bytes":
+		return float64(t.sent.queryBytes)
+	case "response_bytes":
+		return float64(t.sent.responseBytes)
+	case "message_bytes":
+		return float64(t.sent.queryBytes + t.sent.responseBytes)
+	case "collisions":
+		return float64(t.sent.collisions)
+	case "drops":
+		return float64(t.sent.drops)
+	case "recall_1s":
+		soon := uint64(0)
+		for _, d := range t.found {
+			if d <= time.Second {
+				soon++
+			}
+		}
+		return ratio(soon, t.expected)
 	case "states":
 		return float64(t.states)
 	case "behind":
@@ -211,8 +249,15 @@ func sum(tallies []*tally) *tally {
 		s.states += t.states
 		s.behind += t.behind
 		s.wrong += t.wrong
+		if t.fed != nil {
+			if s.fed == nil {
+				s.fed = &fed{}
+			}
+			s.fed.add(t.fed)
+		}
 		s.times = append(s.times, t.times...)
 		s.found = append(s.found, t.found...)
+		s.sent.plus(t.sent, traffic{})
 		if t.begun {
 			if !s.begun || t.first < s.first {
 				s.first = t.first
