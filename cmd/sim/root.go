@@ -60,7 +60,7 @@ usage or an output that cannot be written, 130 interrupted.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(a.runCommand(), a.checkCommand(), a.sweepCommand(), a.replayCommand(), a.scenarioHelp(), a.CompletionCommand("commands, flags, scenarios"))
+	root.AddCommand(a.runCommand(), a.checkCommand(), a.sweepCommand(), a.replayCommand(), a.diffCommand(), a.shrinkCommand(), a.genCommand(), a.viewCommand(), a.scenarioHelp(), a.CompletionCommand("commands, flags, scenarios"))
 	return root
 }
 

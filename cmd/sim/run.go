@@ -6,14 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/coap2/coap2/cmd/internal/cli"
 	"github.com/coap2/coap2/sim"
+	"github.com/coap2/coap2/sim/page"
 	"github.com/coap2/coap2/sim/pcap"
 	"github.com/coap2/coap2/sim/scenario"
 )
@@ -24,8 +23,9 @@ type oneFlags struct {
 	speed  speedFlag
 	jsonl  string
 	pcapng string
-	json   bool
-	twice  bool
+	htmlFlags
+	json  bool
+	twice bool
 	// with these it is a sweep
 	seeds seedsFlag
 	jobs  int
@@ -46,11 +46,13 @@ than real time.
 
 --jsonl writes what happens, one JSON object a line: "sent", "delivered" and
 "lost" datagrams, and what happens to actions and faults. --pcapng writes the
-datagrams as Wireshark opens them. With --seeds it is as sim sweep.`,
+datagrams as Wireshark opens them, --html one page that shows them on a map, over
+time and byte by byte, in any browser. With --seeds it is as sim sweep.`,
 		Example: `  sim run hello
   sim run discovery-1000 --set nodes.s.count=100000
   sim run load --seed 7 --json
   sim run load --jsonl load.jsonl --pcapng load.pcapng
+  sim run discovery-1000 --html page.html --against nodes.s.params.leisure=1s
   sim run chaos --check-determinism
   sim run hello --speed 1x`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -58,7 +60,7 @@ datagrams as Wireshark opens them. With --seeds it is as sim sweep.`,
 				return err
 			}
 			if f.seeds.set {
-				return a.sweep(cmd.Context(), args[0], &sweepFlags{f.runFlags, f.seeds, f.jobs, f.json, f.jsonl, f.twice})
+				return a.sweep(cmd.Context(), args[0], &sweepFlags{f.runFlags, f.seeds, f.jobs, f.json, f.jsonl, f.twice, f.html, false})
 			}
 			return a.run(cmd.Context(), args[0], f)
 		},
@@ -70,6 +72,8 @@ datagrams as Wireshark opens them. With --seeds it is as sim sweep.`,
 	fl.BoolVar(&f.json, "json", false, "print one JSON object that says everything")
 	fl.StringVar(&f.jsonl, "jsonl", "", "write what happens to a file, one JSON object a line; - is stdout")
 	fl.StringVar(&f.pcapng, "pcapng", "", "write the datagrams to a file that Wireshark opens")
+	fl.StringVar(&f.html, "html", "", "write a page that shows the run in a browser; it loads nothing from elsewhere")
+	f.addAgainst(cmd)
 	fl.BoolVar(&f.twice, "check-determinism", false, "run it twice and name the first event that differs")
 	fl.Var(&f.seeds, "seeds", "run it with several seeds, the first and the last, as sim sweep does")
 	addJobs(cmd, &f.jobs)
@@ -84,6 +88,12 @@ func (f *oneFlags) check() error {
 	}
 	if f.pcapng == "-" {
 		return errors.New("--pcapng needs the name of a file")
+	}
+	if err := f.checkPage(); err != nil {
+		return err
+	}
+	if f.seeds.set && len(f.against) > 0 {
+		return errors.New("--seeds and --against do not go together")
 	}
 	if f.seeds.set && (f.seed.set || f.speed.times > 0 || f.pcapng != "") {
 		return errors.New("--seeds does not go with --seed, --speed or --pcapng, which are for one run")
@@ -103,7 +113,7 @@ func (a *app) run(ctx context.Context, file string, f *oneFlags) error {
 	if err != nil {
 		return err
 	}
-	outs, err := a.openOutputs(f)
+	outs, err := a.openOutputs(f, s)
 	if err != nil {
 		return cli.Exit(cli.ExitUsage, err)
 	}
@@ -122,6 +132,10 @@ func (a *app) run(ctx context.Context, file string, f *oneFlags) error {
 		rep, err = s.Run(seed, o)
 	}
 	w.done()
+	if err == nil && outs.page != nil {
+		outs.page.run = outs.page.collector.Run(rep, f.again(file, seed))
+		outs.page.run.Others, err = a.others(ctx, file, &f.runFlags, f.against, seed)
+	}
 	if err != nil {
 		if ctx.Err() != nil {
 			return cli.Exit(cli.ExitInterrupted, errInterrupted)
@@ -177,36 +191,11 @@ func (a *app) runTwice(s *scenario.Scenario, seed uint64, o scenario.Options) (*
 	return s.Compare(seed, o, spool)
 }
 
-// speedFlag is how fast virtual time goes; 0 = as fast as it can.
-type speedFlag struct{ times float64 }
-
-func (f *speedFlag) String() string {
-	if f == nil || f.times == 0 {
-		return "max"
-	}
-	return strconv.FormatFloat(f.times, 'g', -1, 64) + "x"
-}
-
-func (f *speedFlag) Set(s string) error {
-	if s == "max" {
-		f.times = 0
-		return nil
-	}
-	digits, ok := strings.CutSuffix(s, "x")
-	v, err := strconv.ParseFloat(digits, 64)
-	if !ok || err != nil || !(v >= 0.001 && v <= 1e6) {
-		return errors.New("want max, or a multiple of real time such as 1x or 10x")
-	}
-	f.times = v
-	return nil
-}
-
-func (f *speedFlag) Type() string { return "max|1x" }
-
 // outputs are the files that a run writes besides its report.
 type outputs struct {
 	jsonl  *stream
 	pcapng *stream
+	page   *sheet
 	log    *eventLog
 	packet *pcap.Writer // into pcapng
 	begun  bool
@@ -227,13 +216,21 @@ func (a *app) openStream(flag, path string) (*stream, error) {
 	return &stream{flag, out, bufio.NewWriterSize(out, 1<<16)}, nil
 }
 
-func (a *app) openOutputs(f *oneFlags) (o *outputs, err error) {
+func (a *app) openOutputs(f *oneFlags, s *scenario.Scenario) (o *outputs, err error) {
 	o = &outputs{}
 	if f.jsonl != "" {
 		if o.jsonl, err = a.openStream("--jsonl", f.jsonl); err != nil {
 			return nil, err
 		}
 		o.log = &eventLog{out: o.jsonl.buf}
+	}
+	if f.html != "" {
+		out, err := a.openStream("--html", f.html)
+		if err != nil {
+			o.discard()
+			return nil, err
+		}
+		o.page = &sheet{out: out, collector: page.NewCollector(s, page.Limits{})}
 	}
 	if f.pcapng != "" {
 		if o.pcapng, err = a.openStream("--pcapng", f.pcapng); err == nil {
@@ -253,6 +250,9 @@ func (o *outputs) streams() []*stream {
 		if s != nil {
 			ss = append(ss, s)
 		}
+	}
+	if o.page != nil {
+		ss = append(ss, o.page.out)
 	}
 	return ss
 }
@@ -277,11 +277,17 @@ func (o *outputs) begin(w *sim.World) {
 	if o.packet != nil {
 		w.Watch(o.packet.Record)
 	}
+	if o.page != nil {
+		o.page.collector.Begin(w)
+	}
 }
 
 func (o *outputs) event(e scenario.Event) {
 	if o.log != nil {
 		o.log.event(e)
+	}
+	if o.page != nil {
+		o.page.collector.Event(e)
 	}
 }
 
@@ -290,6 +296,11 @@ func (o *outputs) commit() error {
 	if o.packet != nil {
 		if err := o.packet.Flush(); err != nil {
 			return fmt.Errorf("%s: %w", o.pcapng.flag, err)
+		}
+	}
+	if o.page != nil {
+		if err := o.page.write(); err != nil {
+			return fmt.Errorf("--html: %w", err)
 		}
 	}
 	for _, s := range o.streams() {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coap2/coap2/cmd/internal/cli"
+	"github.com/coap2/coap2/sim/page"
 	"github.com/coap2/coap2/sim/scenario"
 )
 
@@ -23,6 +24,9 @@ type sweepFlags struct {
 	json  bool
 	jsonl string
 	twice bool
+	html  string
+	// markdown: the table of what is compared is one of Markdown.
+	markdown bool
 }
 
 func (a *app) sweepCommand() *cobra.Command {
@@ -32,10 +36,13 @@ func (a *app) sweepCommand() *cobra.Command {
 		Short: "Run a scenario with many seeds",
 		Long: `Run a scenario with one seed after the other, several at a time, and tell which
 fail, why, and how to see such a run again. The last line counts them. How many
-run at a time changes nothing in any of them.`,
+run at a time changes nothing in any of them. Where a scenario compares strategies,
+there is a table before that: the mean of every result over the seeds.`,
 		Example: `  sim sweep chaos --seeds 1..1000
   sim sweep hello --seeds 1..20 -j 2 --jsonl reports.jsonl
+  sim sweep chaos --seeds 1..200 --html seeds.html
   sim sweep discovery-1000 --seeds 1..5 --json
+  sim sweep discover-resource --seeds 1..2 --markdown
   sim sweep chaos --seeds 1..10 --check-determinism`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(); err != nil {
@@ -50,7 +57,9 @@ run at a time changes nothing in any of them.`,
 	addJobs(cmd, &f.jobs)
 	fl.BoolVar(&f.json, "json", false, "print one JSON object that counts them and lists those that failed")
 	fl.StringVar(&f.jsonl, "jsonl", "", "write the report of every seed to a file, one JSON object a line; - is stdout")
+	fl.StringVar(&f.html, "html", "", "write a page of all seeds, in which a click shows how to run one again")
 	fl.BoolVar(&f.twice, "check-determinism", false, "run every seed twice; it fails if the second run is not the same")
+	fl.BoolVar(&f.markdown, "markdown", false, "print the table of what is compared as one of Markdown")
 	cli.Complete(cmd, "seeds", cli.Nothing)
 	return cmd
 }
@@ -73,6 +82,9 @@ func (f *sweepFlags) check() error {
 	if f.jsonl == "-" && f.json {
 		return errors.New("--jsonl - and --json both write to stdout; give --jsonl a file")
 	}
+	if f.html == "-" {
+		return errors.New("--html needs the name of a file")
+	}
 	return f.runFlags.check()
 }
 
@@ -90,11 +102,13 @@ type sweepReport struct {
 	Passed   int    `json:"passed"`
 	Failed   int    `json:"failed"`
 	// TraceHash stands for the traces of all seeds together.
-	TraceHash  string        `json:"trace_hash"`
-	Deliveries uint64        `json:"deliveries"`
-	VirtualMS  float64       `json:"virtual_ms"` // of all of them
-	WallMS     float64       `json:"wall_ms"`
-	Failures   []sweepFailed `json:"failures"`
+	TraceHash  string  `json:"trace_hash"`
+	Deliveries uint64  `json:"deliveries"`
+	VirtualMS  float64 `json:"virtual_ms"` // of all of them
+	WallMS     float64 `json:"wall_ms"`
+	// Compared are the means of what the strategies came to; see compare.
+	Compared []comparedJSON `json:"compared,omitempty"`
+	Failures []sweepFailed  `json:"failures"`
 }
 
 type sweepFailed struct {
@@ -115,6 +129,13 @@ func (a *app) sweep(ctx context.Context, file string, f *sweepFlags) error {
 		}
 		defer lines.out.Discard()
 	}
+	var sheet *stream
+	if f.html != "" {
+		if sheet, err = a.openStream("--html", f.html); err != nil {
+			return cli.Exit(cli.ExitUsage, err)
+		}
+		defer sheet.out.Discard()
+	}
 	seeds := s.Seeds()
 	if f.seeds.set {
 		seeds = f.seeds.seeds
@@ -125,6 +146,7 @@ func (a *app) sweep(ctx context.Context, file string, f *sweepFlags) error {
 	}
 	t := &sweepTotal{a: a, f: f, file: file, of: seeds.Len(), start: time.Now()}
 	t.Scenario, t.Failures = s.Name(), []sweepFailed{}
+	t.page = page.Sweep{Scenario: s.Name(), About: s.About(), Seeds: []page.Seed{}}
 	hash := fnv.New64a()
 	for r := range a.runSeeds(ctx, s, seeds, min(jobs, seeds.Len()), f) {
 		t.add(&r)
@@ -139,14 +161,24 @@ func (a *app) sweep(ctx context.Context, file string, f *sweepFlags) error {
 	t.WallMS = cli.Milliseconds(time.Since(t.start))
 	t.TraceHash = fmt.Sprintf("%016x", hash.Sum64())
 	t.clear()
-	if lines != nil {
-		o := &outputs{jsonl: lines}
+	if sheet != nil {
+		t.page.Failed = t.Failed
+		if err := page.WriteSweep(sheet.buf, &t.page); err != nil {
+			return cli.Exit(cli.ExitUsage, fmt.Errorf("--html: %w", err))
+		}
+	}
+	if lines != nil || sheet != nil {
+		o := &outputs{jsonl: lines, pcapng: sheet}
 		if err := o.commit(); err != nil {
 			return cli.Exit(cli.ExitUsage, err)
 		}
 	}
 	last := fmt.Sprintf("%d seeds, %d passed, %d failed\n", t.Seeds, t.Passed, t.Failed) // for machines too
 	out, text := a.Out, []byte(last)
+	if len(t.table.rows) > 0 {
+		t.Compared = t.table.json()
+		text = append(t.table.append(nil, "", f.markdown), text...)
+	}
 	switch {
 	case f.json:
 		text = cli.EncodeJSON(t.sweepReport, a.Terminal)
@@ -231,12 +263,15 @@ type sweepTotal struct {
 	start time.Time
 	told  time.Time
 	shown bool
+	table comparison
+	page  page.Sweep
 }
 
 func (t *sweepTotal) add(r *swept) {
 	t.Seeds++
 	why := failures(r)
 	if r.rep != nil {
+		t.table.add(r.rep)
 		t.Deliveries += r.rep.Deliveries
 		t.VirtualMS = cli.Rounded(t.VirtualMS+r.rep.VirtualMS, 3)
 	}
@@ -249,6 +284,11 @@ func (t *sweepTotal) add(r *swept) {
 			t.Failures = append(t.Failures, failed)
 		}
 		t.tell(failed)
+	}
+	if len(t.page.Seeds) < page.MaxSeeds {
+		t.page.Seeds = append(t.page.Seeds, seedOf(r, why, t.f.again(t.file, r.seed)))
+	} else {
+		t.page.LeftOut++
 	}
 	if now := time.Now(); t.a.Watched && now.Sub(t.told) >= glance {
 		rate := float64(t.Seeds) / now.Sub(t.start).Seconds()

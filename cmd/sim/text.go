@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/coap2/coap2/cmd/internal/cli"
 	"github.com/coap2/coap2/sim/scenario"
@@ -27,6 +26,12 @@ func appendReport(b []byte, r *scenario.Report, again string, twice bool) []byte
 	}
 	b = append(b, '\n')
 	b = appendActions(b, r.Actions)
+	b = appendFeeds(b, r.Actions)
+	if len(r.Rivals) > 0 {
+		var t comparison
+		t.add(r)
+		b = t.append(b, "  ", false)
+	}
 	if len(r.Expectations) > 0 {
 		b = append(b, "  expected\n"...)
 	}
@@ -88,28 +93,7 @@ func appendActions(b []byte, actions []scenario.ActionReport) []byte {
 			rows[i] = append(rows[i][:3:3], rows[i][4:]...)
 		}
 	}
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, s := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(s))
-		}
-	}
-	for n, row := range rows {
-		head := "          "
-		if n == 0 {
-			head = "  actions "
-		}
-		b = append(b, head...)
-		for i, s := range row {
-			if i == 0 {
-				b = fmt.Appendf(b, "  %-*s", widths[i], s)
-			} else {
-				b = fmt.Appendf(b, "  %*s", widths[i], s)
-			}
-		}
-		b = append(b, '\n')
-	}
-	return b
+	return appendTable(b, "actions", rows)
 }
 
 func cell(a *scenario.ActionReport, name string) string {

@@ -75,14 +75,14 @@ func TestNothingHarmsTheTerminal(t *testing.T) {
 func TestHelp(t *testing.T) {
 	r := run()
 	require.Equal(t, 0, r.code)
-	for _, name := range []string{"run", "check", "sweep", "replay", "completion"} {
+	for _, name := range []string{"run", "check", "sweep", "replay", "diff", "shrink", "gen", "view", "completion"} {
 		require.Contains(t, r.out, "\n  "+name+" ")
 		h := run(name, "--help")
 		require.Equal(t, 0, h.code)
 		require.Contains(t, h.out, "Examples:\n  ", name)
 		require.Contains(t, h.out, "Flags:\n", name)
 	}
-	require.Contains(t, r.out, "chaos, discovery-1000, hello, load")
+	require.Contains(t, r.out, "chaos, discover-100k, discover-ethernet, discover-host-mixed, discover-host, discover-medium, discover-resource, discovery-1000, hello, load")
 	h := run("help", "scenario")
 	require.Equal(t, 0, h.code)
 	require.Contains(t, h.out, scenario.Help())
@@ -100,10 +100,20 @@ func TestHelp(t *testing.T) {
 
 // lighter returns the words of a command, with fewer nodes and seeds.
 func lighter(line string) []string {
-	line = strings.NewReplacer("100000", "100", "5000", "100", "1..1000", "1..4", "1..10 ", "1..3 ", "--speed 1x", "--speed 100x").Replace(line)
+	line = strings.NewReplacer("100000", "100", "5000", "100", "1..1000", "1..4", "1..200", "1..4", "1..10 ", "1..3 ", "--speed 1x", "--speed 100x").Replace(line)
 	args := strings.Fields(line)
 	if strings.Contains(line, "discovery-1000") && !strings.Contains(line, "nodes.s.count") {
 		args = append(args, "--set", "nodes.s.count=100")
+	}
+	for name, sets := range map[string]string{
+		"discover-host": "nodes.s.count=299 nodes.client.count=50 run.find.times=2", "discover-resource": "nodes.s.count=200 nodes.s.resources./hum.count=20",
+		"discover-medium": "nodes.s.count=100", "discover-ethernet": "nodes.s.count=300", "discover-100k": "nodes.s.count=2970 nodes.late.count=30",
+	} {
+		if strings.Contains(line, name) {
+			for _, set := range strings.Fields(sets) {
+				args = append(args, "--set", set)
+			}
+		}
 	}
 	return args
 }
@@ -112,6 +122,7 @@ func lighter(line string) []string {
 // that are large or slow.
 func TestExamples(t *testing.T) {
 	t.Chdir(t.TempDir())
+	t.Setenv("TMPDIR", t.TempDir())
 	for _, cmd := range newApp(nil, io.Discard, io.Discard).rootCommand().Commands() {
 		if cmd.Name() == "completion" {
 			continue
@@ -120,7 +131,11 @@ func TestExamples(t *testing.T) {
 			line = strings.TrimSpace(line)
 			t.Run(line, func(t *testing.T) {
 				r := run(lighter(line)[1:]...)
-				require.Equal(t, 0, r.code, r.out+r.err)
+				want := 0
+				if strings.Contains(line, "--set2") { // two that differ
+					want = 1
+				}
+				require.Equal(t, want, r.code, r.out+r.err)
 			})
 		}
 	}
@@ -142,12 +157,12 @@ func TestReadme(t *testing.T) {
 		r := run(lighter(command)...)
 		require.Equal(t, 0, r.code, "%s\n%s%s", command, r.out, r.err)
 	}
-	require.Equal(t, 7, n)
+	require.Equal(t, 12, n)
 }
 
 func TestCompletion(t *testing.T) {
 	words := func(args ...string) string { return run(append([]string{"__complete"}, args...)...).out }
-	require.Contains(t, words("run", ""), "chaos\tshipped\ndiscovery-1000\tshipped\n")
+	require.Contains(t, words("run", ""), "chaos\tshipped\ndiscover-100k\tshipped\n")
 	require.Contains(t, words("run", "he"), "hello\tshipped\n")
 	require.Contains(t, words("run", "./x"), ":8\n", "YAML files")
 	require.Contains(t, words("run", "--speed", ""), "max\n1x\n")
