@@ -28,7 +28,18 @@ func TestMain(m *testing.M) {
 		return
 	}
 	flag.Parse()
-	os.Exit(m.Run())
+	os.Exit(testCommand(m))
+}
+
+// testCommand runs the tests without touching what the user's commands remember.
+func testCommand(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "coap2")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	_ = os.Setenv("XDG_CACHE_HOME", dir)
+	return m.Run()
 }
 
 // serveTest starts a node with the demonstration resources, none of them slow,

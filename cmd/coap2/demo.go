@@ -23,9 +23,10 @@ func (a *app) demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Show what nodes do: three of them, in one process",
-		Long: `Start three nodes on the loopback interface and have them talk: requests of
-every kind, errors and a crash, losses, cancellation, discovery. Takes a few
-seconds. Exit code 1 if anything goes otherwise than expected.`,
+		Long: `Start three nodes on the loopback interface, find out who they are, and have
+them talk: requests of every kind, errors and a crash, losses, cancellation,
+discovery, subscriptions with rules. Takes a few seconds. Exit code 1 if anything
+goes otherwise than expected.`,
 		Example: `  coap2 demo
   coap2 demo -v`,
 		Args: noArguments,
@@ -70,7 +71,7 @@ func (s *story) tell(ctx context.Context, verbose int) error {
 		return err
 	}
 	for _, chapter := range []func(context.Context) error{
-		s.askAndTell, s.callBack, s.atOnce, s.slow, s.unconfirmed, s.failures, s.losses, s.wrapped, s.links, s.ping, s.cancelled,
+		s.whoIsThere, s.askAndTell, s.callBack, s.atOnce, s.slow, s.unconfirmed, s.failures, s.losses, s.wrapped, s.links, s.ping, s.cancelled, s.subscriptions,
 	} {
 		if err := chapter(ctx); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/coap2/coap2/actors"
 	"github.com/coap2/coap2/actors/protocol"
+	"github.com/coap2/coap2/cmd/internal/cli"
 	"github.com/coap2/coap2/codec"
 	"github.com/coap2/coap2/netio"
 	"github.com/coap2/coap2/netio/udp"
@@ -56,6 +57,33 @@ func (s *story) start(verbose int) (err error) {
 	s.say("   house asks, greenhouse serves the resources of \"coap2 serve\", weather serves two of its own")
 	s.say("")
 	return err
+}
+
+// whoIsThere is a discovery. Nodes that listen on the loopback address alone hear no
+// group, and this must work on machines that have nothing else; so each is asked what
+// everyone would be asked.
+func (s *story) whoIsThere(ctx context.Context) error {
+	s.chapter("A discovery: who has /sky? (On a network all are asked at once, see coap2 discover; loopback has no groups, so here one by one)")
+	found := ""
+	for _, at := range []*actors.Node{s.greenhouse, s.weather} {
+		start := time.Now()
+		res, err := s.house.Get(ctx, at.URI("/.well-known/core"), codec.StringOption(codec.OptionDiscovery, "/sky"))
+		var refused *actors.CodeError
+		switch {
+		case errors.As(err, &refused) && refused.Code == codec.NotFound:
+			s.say("   %s has no /sky %s", at.Name(), s.took(time.Since(start)))
+			continue
+		case err != nil:
+			return err
+		}
+		name, _ := res.Options.Get(codec.OptionDiscovery)
+		found = string(name)
+		s.say("   %s", s.colour(green, fmt.Sprintf("I am %s and have %s", cli.Printable(found), cli.Printable(string(res.Payload))))+" "+s.took(time.Since(start)))
+	}
+	if found != "weather" {
+		return fmt.Errorf("%q was found instead of the weather", found)
+	}
+	return nil
 }
 
 func (s *story) askAndTell(ctx context.Context) error {

@@ -57,6 +57,7 @@ func (f *timeFlags) params() protocol.Params {
 // clientFlags are the flags of all commands that ask a node.
 type clientFlags struct {
 	timeFlags
+	nameFlags
 	source  string
 	json    bool
 	verbose int
@@ -64,6 +65,7 @@ type clientFlags struct {
 
 func (f *clientFlags) add(cmd *cobra.Command) {
 	f.timeFlags.add(cmd)
+	f.nameFlags.add(cmd)
 	cmd.Flags().StringVar(&f.source, "source", "", "own address to ask from, ADDR:PORT; port 0 is any free one (default: any)")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object that says everything")
 	addVerbose(cmd, &f.verbose)

@@ -139,6 +139,46 @@ func (o *observation) remove(context.Context, *actors.Request) (*actors.Response
 	return nil, o.route.Publish(actors.Errorf(codec.NotFound, "it has been deleted"))
 }
 
+// sensor is the state of /sensor: its last sample. Each is told to the subscribers
+// whose rule selects it, in order.
+type sensor struct {
+	mu      sync.Mutex
+	current *actors.Response // it is only read
+	route   *actors.Route
+}
+
+func newSensor() *sensor {
+	s := &sensor{}
+	s.current, _ = actors.Text("10")
+	return s
+}
+
+// sensorQueue is how many samples wait for a subscriber.
+const sensorQueue = 1024
+
+func (s *sensor) get(_ context.Context, r *actors.Request) (*actors.Response, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f, _ := s.current.ContentFormat()
+	return s.current, offer(r, f)
+}
+
+// put takes a sample, and publishes it.
+func (s *sensor) put(_ context.Context, r *actors.Request) (*actors.Response, error) {
+	f, ok := r.Options.ContentFormat()
+	if !ok {
+		f = codec.TextPlain
+	}
+	res, err := actors.Bytes(f, slices.Clone(r.Payload))
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.current = res
+	return nil, s.route.Publish(res)
+}
+
 // forget is POST /obs-reset: the observers of all these resources are forgotten,
 // as by a server that was switched off and on.
 func (d *demoResources) forget(context.Context, *actors.Request) (*actors.Response, error) {
@@ -187,6 +227,11 @@ func (d *demoResources) observable() []place {
 			Get: s.get, Put: s.replace, Delete: s.remove,
 		}, func(r *actors.Route) { s.route = r }})
 	}
+	s := newSensor()
+	places = append(places, place{"/sensor", actors.Resource{
+		Observable: true, Inline: true, Tagged: true, Queue: sensorQueue,
+		Get: s.get, Put: s.put,
+	}, func(r *actors.Route) { s.route = r }})
 	return append(places, place{path: "/obs-reset", resource: actors.Resource{Post: d.forget}})
 }
 

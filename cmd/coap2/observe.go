@@ -5,6 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,13 +50,18 @@ more. The end of --duration is a success.`,
 	}
 	f.clientFlags.add(cmd)
 	f.messageFlags.add(cmd)
+	f.add(cmd)
+	return cmd
+}
+
+// add adds the flags of the commands that observe, besides those of others.
+func (f *observeFlags) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.Var(&f.token, "token", "the token: 0x and hexadecimal digits, or text (default: one that nobody can guess)")
 	fl.StringVar(&f.out, "out", "", "write the states to a file, which appears when the observation has ended")
 	fl.IntVarP(&f.count, "count", "n", 0, "end after so many states; 0 = never")
 	fl.DurationVarP(&f.duration, "duration", "d", 0, "end after this time; 0 = never")
 	cli.Complete(cmd, "token", cli.Nothing)
-	return cmd
 }
 
 func (f *observeFlags) check() error {
@@ -82,6 +90,8 @@ type stateReport struct {
 	Renewal     bool    `json:"renewal,omitempty"`
 	Missed      int     `json:"missed,omitempty"` // before this one
 	AtMS        float64 `json:"at_ms"`            // since the beginning
+	Reason      string  `json:"reason,omitempty"` // with a rule
+	FiltersAt   string  `json:"filters_at,omitempty"`
 }
 
 func (a *app) observe(ctx context.Context, uri string, f *observeFlags) error {
@@ -92,6 +102,12 @@ func (a *app) observe(ctx context.Context, uri string, f *observeFlags) error {
 	if err != nil {
 		return err
 	}
+	return a.follow(ctx, u, f, actors.Subscription{}, nil)
+}
+
+// follow observes a resource, with the rule of sub if it has one. t, where it is
+// not nil, is how states are shown on a terminal.
+func (a *app) follow(ctx context.Context, u codec.URI, f *observeFlags, sub actors.Subscription, t *table) error {
 	req, err := f.request(ctx, a, codec.GET, u)
 	if err != nil {
 		return err
@@ -110,7 +126,8 @@ func (a *app) observe(ctx context.Context, uri string, f *observeFlags) error {
 		return err
 	}
 	defer stop()
-	exit, err := a.states(ctx, node, req, f, out)
+	sub.Request = req
+	exit, err := a.states(ctx, node, sub, f, out, t)
 	if err == nil {
 		err = out.Commit()
 	}
@@ -124,7 +141,8 @@ var errEnough = errors.New("observed for long enough")
 
 // states prints the states until the end. exit is how the command would end; err
 // is about the output.
-func (a *app) states(ctx context.Context, node *actors.Node, req actors.Request, f *observeFlags, out *cli.Output) (exit, err error) {
+func (a *app) states(ctx context.Context, node *actors.Node, sub actors.Subscription, f *observeFlags, out *cli.Output, t *table) (exit, err error) {
+	req := sub.Request
 	limited := ctx
 	if f.duration > 0 {
 		c, cancel := context.WithTimeoutCause(ctx, f.duration, errEnough)
@@ -133,9 +151,15 @@ func (a *app) states(ctx context.Context, node *actors.Node, req actors.Request,
 	}
 	start := time.Now()
 	seen := 0
-	for n, failed := range node.Watch(limited, req) {
-		if n != nil {
-			if err := a.printState(out, f, req, n, failed, time.Since(start)); err != nil {
+	follow := node.SubscribeWith
+	if t != nil && strings.Contains(req.URI+"/", "/+/") {
+		follow = func(ctx context.Context, s actors.Subscription) iter.Seq2[*actors.Notification, error] {
+			return node.SubscribeAll(ctx, s, 0)
+		}
+	}
+	for n, failed := range follow(limited, sub) {
+		if n != nil && (failed == nil || n.Reason != actors.ReasonFinal || t.isTable(f, out)) {
+			if err := a.printState(out, f, req, n, failed, time.Since(start), t); err != nil {
 				return nil, err
 			}
 		}
@@ -161,13 +185,26 @@ func (a *app) states(ctx context.Context, node *actors.Node, req actors.Request,
 }
 
 // printState prints one state, with --json what is known of it.
-func (a *app) printState(out *cli.Output, f *observeFlags, req actors.Request, n *actors.Notification, failed error, at time.Duration) error {
+func (a *app) printState(out *cli.Output, f *observeFlags, req actors.Request, n *actors.Notification, failed error, at time.Duration, t *table) error {
+	if n.URI != "" {
+		req.URI = n.URI
+	}
+	if t.isTable(f, out) {
+		_, err := out.Write(t.row(n, at))
+		return err
+	}
 	if f.json {
-		r := &stateReport{report(req, &n.Response, failed, 0), n.Sequence, n.Confirmable, n.Renewal, n.Missed, cli.Milliseconds(at)}
+		r := &stateReport{report(req, &n.Response, failed, 0), n.Sequence, n.Confirmable, n.Renewal, n.Missed, cli.Milliseconds(at), "", ""}
+		if n.FiltersAt != actors.Neither {
+			r.Reason, r.FiltersAt = n.Reason.String(), n.FiltersAt.String()
+		}
 		_, err := out.Write(cli.EncodeJSON(r, out.Terminal()))
 		return err
 	}
 	b := n.Payload
+	if n.URI != "" {
+		b = slices.Concat([]byte(pathOf(n.URI)), []byte{' '}, b)
+	}
 	if out.Terminal() && len(b) > 0 {
 		format, known := n.ContentFormat()
 		b = display(format, known, b)

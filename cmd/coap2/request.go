@@ -265,7 +265,14 @@ const stopTimeout = 5 * time.Second
 
 // clientNode starts a node that only asks, and returns what ends it.
 func (a *app) clientNode(f *clientFlags) (*actors.Node, func(), error) {
-	node, err := actors.Start(actors.Config{Listen: f.listen(), Params: f.params(), Log: a.logger(), Tap: a.tap(f.verbose)})
+	cfg := actors.Config{Listen: f.listen(), Params: f.params(), Log: a.logger(), Tap: a.tap(f.verbose)}
+	f.config(&cfg)
+	return a.startNode(cfg)
+}
+
+// startNode starts a node, and returns what ends it.
+func (a *app) startNode(cfg actors.Config) (*actors.Node, func(), error) {
+	node, err := actors.Start(cfg)
 	if err != nil {
 		return nil, nil, cli.Exit(exitFailure, err)
 	}

@@ -197,7 +197,7 @@ func TestLinks(t *testing.T) {
 		"/hello", "/tick", "/tick-con", "/random", "/root", "/root/child", "/config", "/test", "/location-query", "/separate", "/query", "/seg1/seg2/seg3",
 		"/multi-format", "/validate", "/create1", "/link1", "/link2", "/link3", "/path",
 		"/big", "/large", "/large-update", "/large-create", "/large-post",
-		"/obs", "/obs-non", "/obs-large", "/obs-large-non", "/obs-pumping", "/obs-pumping-non", "/obs-reset",
+		"/obs", "/obs-non", "/obs-large", "/obs-large-non", "/obs-pumping", "/obs-pumping-non", "/sensor", "/obs-reset",
 	}, targets(""))
 	require.Equal(t, []string{"/link1", "/link3"}, targets("?rt=Type1"))
 	require.Equal(t, []string{"/root", "/root/child", "/seg1/seg2/seg3", "/link1", "/link2", "/link3"}, targets("?rt=*"))

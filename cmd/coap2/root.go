@@ -66,7 +66,7 @@ failure of the network or of the output, 130 interrupted.`,
 	root.AddCommand(
 		a.requestCommand(codec.GET), a.requestCommand(codec.PUT), a.requestCommand(codec.POST), a.requestCommand(codec.DELETE),
 		a.requestCommand(codec.FETCH), a.requestCommand(codec.PATCH), a.requestCommand(codec.IPATCH),
-		a.observeCommand(), a.pingCommand(), a.conformCommand(), a.serveCommand(), a.demoCommand(), a.benchCommand(), a.ruleCommand(), a.rawCommand(), a.CompletionCommand("commands, flags, content formats, names of options, methods"),
+		a.observeCommand(), a.subscribeCommand(), a.publishCommand(), a.pingCommand(), a.discoverCommand(), a.resolveCommand(), a.conformCommand(), a.serveCommand(), a.demoCommand(), a.benchCommand(), a.ruleCommand(), a.rawCommand(), a.CompletionCommand("commands, flags, content formats, names of options, methods"),
 	)
 	return root
 }

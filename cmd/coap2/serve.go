@@ -16,6 +16,7 @@ import (
 )
 
 type serveFlags struct {
+	nameFlags
 	listen  []string
 	name    string
 	profile string
@@ -43,8 +44,11 @@ To be observed: /tick counts seconds from what is put there (a text stays as it
 is), and every PUT notifies; /tick-con is the same with confirmable
 notifications; /random changes every five seconds, and so do /obs, /obs-non,
 /obs-large, /obs-large-non, /obs-pumping and /obs-pumping-non of the plugtests.
-POST /obs-reset has the server forget the observers of those.`,
+POST /obs-reset has the server forget the observers of those. /sensor is for
+subscriptions with rules ("coap2 subscribe"): it begins with 10, a PUT publishes
+its payload as the next sample, and samples wait for those who are slow.`,
 		Example: `  coap2 serve
+  coap2 serve --name node1.local         # then, anywhere on the network: coap2 get coap://node1.local/hello
   coap2 serve --listen 127.0.0.1:0 --listen '[::1]:0' -v
   coap2 serve --shards 4                 # four sockets an address, each with a goroutine
   coap2 serve --cpuprofile serve.pprof   # then: go tool pprof -top serve.pprof`,
@@ -52,7 +56,8 @@ POST /obs-reset has the server forget the observers of those.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context(), f) },
 	}
 	cmd.Flags().StringArrayVar(&f.listen, "listen", nil, `address to listen on, HOST:PORT; no host is all addresses, port 0 any free one; may be repeated (default ":5683")`)
-	cmd.Flags().StringVar(&f.name, "name", "", "the node's name, such as node1.local")
+	cmd.Flags().StringVar(&f.name, "name", "", "the node's name, such as node1.local, by which others find it; if somebody else has it, the node takes node1-2.local")
+	f.nameFlags.add(cmd)
 	cmd.Flags().IntVar(&f.shards, "shards", 1, "spread the peers over this many sockets of each address, which are served at the same time; 1 to 256 (above 1 on Linux only)")
 	cmd.Flags().StringVar(&f.profile, "cpuprofile", "", "write a CPU profile of the server to this `file`, for go tool pprof")
 	addVerbose(cmd, &f.verbose)
@@ -64,6 +69,16 @@ func (a *app) serve(ctx context.Context, f *serveFlags) error {
 		return fmt.Errorf("--shards: %d; it must be 1 to %d", f.shards, actors.MaxShards)
 	}
 	cfg := actors.Config{Name: f.name, Listen: f.listen, Shards: f.shards, Log: a.logger(), Tap: a.tap(f.verbose)}
+	f.config(&cfg)
+	if f.name == "" {
+		cfg.Names.Store = nil // it has nothing of its own to remember
+	}
+	cfg.Names.Changed = func(name string) {
+		if name == "" {
+			name = "(none: another node has it)"
+		}
+		fmt.Fprintf(a.Err, "name %s\n", name)
+	}
 	if err := cfg.Validate(); err != nil {
 		return err
 	}

@@ -72,6 +72,14 @@ func TestBadUsage(t *testing.T) {
 		{"observe --data a --file b h", `--data and --file both give the payload; use one of them`},
 		{"observe --timeout 0s h", `--timeout is 0s; it must be above 0 and at most 24h`},
 		{"observe --out /nonexistent/file h", `--out: /nonexistent/file: no such file or directory`},
+		{"subscribe", `subscribe needs a URI, such as coap://localhost/hello`},
+		{"subscribe h a b", `subscribe takes a URI and a rule; "b" is too much (quote the rule)`},
+		{"subscribe --qos 2 h", `--qos is 2; it must be 0 or 1`},
+		{"subscribe --queue -1 h", `--queue is -1; it must be 0 or more`},
+		{"subscribe --lease -1s h", `--lease is -1s; it must not be negative`},
+		{"subscribe -n -1 h", `--count is -1; it must be 0 or more`},
+		{"publish", `publish needs a URI, such as coap://localhost/hello`},
+		{"publish --interval -1s h 1", `--interval is -1s; it must not be negative`},
 		{"get --block-size 100 h", `--block-size is 100; it must be 16, 32, 64, 128, 256, 512 or 1024`},
 		{"put --block-size 2048 h", `--block-size is 2048; it must be 16, 32, 64, 128, 256, 512 or 1024`},
 		{"get --resume h", `--resume goes with --out and the name of a file`},
@@ -183,7 +191,7 @@ func TestHelp(t *testing.T) {
 	r := run("")
 	require.Equal(t, 0, r.code)
 	require.Contains(t, r.out, "Available Commands:")
-	for _, name := range []string{"get", "put", "post", "delete", "fetch", "patch", "ipatch", "observe", "ping", "serve", "demo", "bench", "rule", "completion"} {
+	for _, name := range []string{"get", "put", "post", "delete", "fetch", "patch", "ipatch", "observe", "subscribe", "publish", "discover", "ping", "resolve", "serve", "demo", "bench", "rule", "completion"} {
 		require.Contains(t, r.out, "\n  "+name+" ")
 		h := run("", name, "--help")
 		require.Equal(t, 0, h.code)
@@ -198,7 +206,7 @@ func TestHelp(t *testing.T) {
 // TestExamples runs the examples of the client commands' help.
 func TestExamples(t *testing.T) {
 	for _, cmd := range newApp(nil, nil, nil).rootCommand().Commands() {
-		if slices.Contains([]string{"serve", "demo", "completion", "bench"}, cmd.Name()) {
+		if slices.Contains([]string{"serve", "demo", "completion", "bench", "resolve", "discover"}, cmd.Name()) {
 			continue // they have tests of their own
 		}
 		for line := range strings.Lines(cmd.Example) {

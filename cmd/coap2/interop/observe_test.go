@@ -2,6 +2,8 @@ package interop
 
 import (
 	"encoding/json"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -68,4 +70,44 @@ func TestCommandObservesLibcoap(t *testing.T) {
 			require.Equal(t, 1, r.code, "%v", r)
 		})
 	}
+}
+
+// TestLibcoapSubscribesServe: libcoap's client, which knows no rules, says with
+// conditional parameters what it wants: not each second, but when the counter
+// passes a threshold.
+func TestLibcoapSubscribesServe(t *testing.T) {
+	client, bin := peer(t, libcoapClient), coap2(t)
+	uri := "coap://" + startServe(t, hosts[0]).String()
+	require.Zero(t, run(bin, "put", "--data", "0", uri+"/tick-con").code)
+	a := ask(client, t.TempDir(), "-m", "get", "-s", "12", uri+"/tick-con?c.gt=5&c.pmin=1")
+	require.Zero(t, a.code, "%v", a)
+	states := regexp.MustCompile(`c:2\.05 .* Observe:.*`).FindAllString(a.stdout, -1)
+	require.Len(t, states, 2, "the answer and one notification: %v", a)
+	require.Contains(t, states[1], "'6'", "%v", a)
+	a = ask(client, t.TempDir(), "-m", "get", "-s", "1", uri+"/tick-con?c.gt=warm")
+	require.Contains(t, a.stdout+a.stderr, "4.00", "%v", a)
+}
+
+// TestCommandSubscribesLibcoap: the server knows no rules, so ours is evaluated
+// here.
+func TestCommandSubscribesLibcoap(t *testing.T) {
+	bin := coap2(t)
+	uri := "coap://" + startLibcoap(t, hosts[0]).String()
+	r := run(bin, "subscribe", "--json", "-n", "3", uri+"/time?ticks", "delta >= 2")
+	require.Zero(t, r.code, "%v", r)
+	last, reasons := 0, ""
+	for line := range strings.Lines(r.stdout) {
+		var state struct {
+			Payload, Reason string
+			At              string `json:"filters_at"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(line), &state), "%v", r)
+		v, err := strconv.Atoi(state.Payload)
+		require.NoError(t, err, "%v", r)
+		require.GreaterOrEqual(t, v, last+2, "%v", r)
+		require.Equal(t, "subscriber", state.At, "%v", r)
+		last = v
+		reasons += state.Reason + " "
+	}
+	require.Equal(t, "first selected selected ", reasons, "%v", r)
 }
