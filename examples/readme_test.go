@@ -15,7 +15,7 @@ func TestReadmeQuotesTheExamples(t *testing.T) {
 	readme, err := os.ReadFile("../README.md")
 	require.NoError(t, err)
 	quotes := regexp.MustCompile("(?s)<!-- (examples/[a-z]+/main.go) -->\n```go\n(.*?)```\n").FindAllStringSubmatch(string(readme), -1)
-	require.Len(t, quotes, 4)
+	require.Len(t, quotes, 5)
 	for _, q := range quotes {
 		b, err := os.ReadFile("../" + q[1])
 		require.NoError(t, err)

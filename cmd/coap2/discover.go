@@ -220,7 +220,8 @@ func (t *nodeTable) row(n *actors.Found) error {
 	return err
 }
 
-const nodeColumns = "%-24s  %-28s  %9s  %s"
+// nodeColumns has room for an IPv6 address of one link.
+const nodeColumns = "%-24s  %-38s  %9s  %s"
 
 var nodeHead = fmt.Sprintf(nodeColumns, "NAME", "ADDRESS", "AFTER", "RESOURCES")
 
