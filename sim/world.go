@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"reflect"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/coap2/coap2/actors"
@@ -73,7 +74,7 @@ type World struct {
 	ctx context.Context
 	end func(error)
 	// starting is the host whose node is just being started
-	starting *host
+	starting atomic.Pointer[starting]
 	limit    time.Duration // of waits from outside
 	drifts   []Drift
 	stores   map[hostID]*Store
@@ -110,7 +111,11 @@ func (c Config) New() *World {
 	w.audit.off = c.Unchecked
 	w.env = actors.NewEnv(clock{w}, runner{w}, slog.New(&logHandler{w: w}))
 	w.env.Rand = w.nodeRand
-	w.env.Observe = func(string) actors.Observer { return w.starting.life }
+	w.env.Observe = func(id string) actors.Observer { // before the node asks for randomness
+		h := w.starting.Load().host
+		w.starting.Store(&starting{h, id})
+		return h.life
+	}
 	w.env.Resolve, w.env.Quiet, w.env.Serial = w.resolve, true, !c.Live
 	if c.Live {
 		w.goLive()
@@ -137,11 +142,19 @@ func (w *World) key(node, stream string) [32]byte {
 	return sha256.Sum256(b)
 }
 
+// starting is a host and the id of its node, once that has one.
+type starting struct {
+	host *host
+	id   string
+}
+
 // nodeRand is the randomness of a node that package actors knows by an id. That
 // has a number that counts the nodes; the World goes by its own names, so that a
-// node's randomness does not depend on who else is there.
+// node's randomness does not depend on who else is there. What a node asks for
+// later, in a live World while another one starts, goes by its id.
 func (w *World) nodeRand(id, stream string) *rand.Rand {
-	if h := w.starting; h != nil {
+	if s := w.starting.Load(); s != nil && s.id == id {
+		h := s.host
 		if h.member > 0 { // there may be a million of them
 			return w.memberRand(h.name, lifeStream(stream, h.starts))
 		}
@@ -251,13 +264,13 @@ func (w *World) startNow(h *host) error {
 	release := w.hold()
 	h.starts++
 	h.life, h.down = &life{host: h}, false
-	w.starting = h
+	w.starting.Store(&starting{host: h})
 	release()
 	if cfg.Names.Mode == actors.NamesOn && cfg.Names.Store == nil {
 		cfg.Names.Store = lasting{h.life, w.Store(h.name)}
 	}
 	n, err := actors.Start(cfg)
-	w.starting = nil
+	w.starting.Store(nil)
 	if err != nil {
 		return fmt.Errorf("sim: node %q: %w", h.name, err)
 	}
