@@ -131,13 +131,15 @@ type incoming struct {
 	reply bool // it is a response for a call, not a request
 	group bool // it was sent to a group
 	// observe: a good answer begins an observation; changes is how often the
-	// resource had changed before.
-	observe bool
-	changes uint64
-	joins   *joining // with a rule
-	view    *view    // no request of a peer: the handler is asked for observers
-	acked   bool     // the empty ACK has been sent
-	begun   bool     // a handler on a goroutine has been called
+	// resource had changed before, and registration its number among those that
+	// wait for their answer.
+	observe      bool
+	changes      uint64
+	registration uint64
+	joins        *joining // with a rule
+	view         *view    // no request of a peer: the handler is asked for observers
+	acked        bool     // the empty ACK has been sent
+	begun        bool     // a handler on a goroutine has been called
 	// answered: the handler is done with it
 	answered bool
 	unasked  bool // no handler was asked; a retransmission may ask again

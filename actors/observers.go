@@ -33,6 +33,10 @@ type observing struct {
 	work     []*ruleSet // those that have something to evaluate
 	longest  int        // the most evaluations in a turn
 
+	// registering are the registrations whose handlers have not answered yet.
+	registering map[registering]underWay
+	begun       uint64 // registrations ever
+
 	// Besides those that the table counts: registrations for which a resource
 	// had no room, and states that waited too long to come to the table.
 	refused, conflated, dropped uint64
@@ -78,11 +82,70 @@ func (e *endpoint) observable(in *incoming) {
 	}
 	switch v {
 	case 0:
-		in.observe = true
+		e.sh.observers().begin(in)
 		in.changes = in.route.watch().sites[e.sh.index].changes.Load()
 	case 1:
-		e.sh.deregister(in)
+		e.sh.withdraw(in)
 	}
+}
+
+// registering says which registrations a deregistration is about.
+type registering struct {
+	tokenKey
+	route *Route
+}
+
+// underWay counts registrations that have not been answered. Those up to a
+// number are withdrawn: the network has brought a deregistration that was sent
+// after them, and the present state of a slow resource, which is all that they
+// get then, is no reason to remember them.
+type underWay struct {
+	n         int
+	withdrawn uint64
+}
+
+// begin notes a registration, until ends.
+func (o *observing) begin(in *incoming) {
+	if o.registering == nil {
+		o.registering = map[registering]underWay{}
+	}
+	o.begun++
+	in.observe, in.registration = true, o.begun
+	key := registering{tokenKey{in.peer.ID, in.msg.Token}, in.route}
+	u := o.registering[key]
+	u.n++
+	o.registering[key] = u
+}
+
+// ends forgets a registration: it has been answered, or never will be.
+func (o *observing) ends(in *incoming) {
+	key := registering{tokenKey{in.peer.ID, in.msg.Token}, in.route}
+	u := o.registering[key]
+	if u.n--; u.n <= 0 {
+		delete(o.registering, key)
+	} else {
+		o.registering[key] = u
+	}
+	in.registration = 0
+}
+
+// withdrawn reports whether a registration has been withdrawn before its answer.
+func (o *observing) withdrawn(in *incoming) bool {
+	return in.registration <= o.registering[registering{tokenKey{in.peer.ID, in.msg.Token}, in.route}].withdrawn
+}
+
+// withdraw does what a deregistration asks for: it ends the observation, and
+// what would become one.
+func (sh *shard) withdraw(in *incoming) {
+	if sh.obs == nil {
+		return
+	}
+	key := registering{tokenKey{in.peer.ID, in.msg.Token}, in.route}
+	if u, ok := sh.obs.registering[key]; ok {
+		u.withdrawn = sh.obs.begun
+		sh.obs.registering[key] = u
+	}
+	sh.deregister(in)
 }
 
 // deregister ends the observation that a request with the same token began, if
@@ -106,6 +169,10 @@ func (sh *shard) deregister(in *incoming) {
 // cut into blocks. Where there is no room the answer is that of a resource that
 // cannot be observed (RFC 7641 §4.1).
 func (sh *shard) register(in *incoming, whole, m *codec.Message) {
+	if sh.obs.withdrawn(in) {
+		in.observe = false
+		return
+	}
 	if !notifiable(m.Code) {
 		sh.deregister(in) // the client takes an error for the end of it, too
 		return
