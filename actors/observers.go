@@ -189,13 +189,18 @@ func (sh *shard) register(in *incoming, whole, m *codec.Message) {
 	o := sh.observers()
 	w := in.route.watch()
 	s := &w.sites[sh.index]
-	if in.cut || in.unwanted(m.Code) || in.route.removed.Load() || in.route.resource.Observers > 0 && s.observers.Load() >= int64(max(in.route.resource.Observers/len(w.sites), 1)) {
+	if in.cut || in.unwanted(m.Code) || in.route.removed.Load() {
 		o.refuse()
 		return
 	}
 	v := o.viewFor(w, in)
 	if v == nil {
 		o.refuse()
+		return
+	}
+	if most := in.route.resource.Observers; most > 0 && s.observers.Load() >= int64(max(most/len(w.sites), 1)) && !o.knows(in, v) {
+		o.refuse()
+		o.dropEmpty(v)
 		return
 	}
 	if v.known && whole.Code == codec.Content && formatOf(whole.Options) != v.format {
@@ -216,9 +221,7 @@ func (sh *shard) register(in *incoming, whole, m *codec.Message) {
 		o.left(old)
 	}
 	if result == protocol.ObserverRefused {
-		if o.table.Len(v.topic) == 0 {
-			o.dropView(v)
-		}
+		o.dropEmpty(v)
 		return
 	}
 	if result == protocol.ObserverAdded || old.ID != id {
@@ -304,9 +307,25 @@ func (o *observing) left(g protocol.Gone) {
 			o.unsubscribe(sub)
 		}
 	}
-	if o.table.Len(g.Topic) == 0 {
+	o.dropEmpty(v)
+}
+
+// dropEmpty drops a view that nobody has.
+func (o *observing) dropEmpty(v *view) {
+	if o.table.Len(v.topic) == 0 {
 		o.dropView(v)
 	}
+}
+
+// knows reports whether a registration is that of somebody who observes the
+// resource already: it takes no room.
+func (o *observing) knows(in *incoming, v *view) bool {
+	if id, ok := o.table.Find(in.peer.ID, in.msg.Token); ok {
+		if t, ok := o.table.TopicOf(id); ok && o.viewOf(t).watch == v.watch {
+			return true
+		}
+	}
+	return in.joins != nil && o.resumed(in, v) != nil
 }
 
 // refuse counts a registration for which there is no room.

@@ -133,6 +133,10 @@ func (in *incoming) inKey(o *codec.Option) bool {
 // observer. It reports whether that is one now.
 func (o *observing) subscribe(in *incoming, v *view, whole, m *codec.Message) {
 	sh, j, now := o.sh, in.joins, o.sh.now()
+	sub := o.renewed(in, v, now)
+	if sub == nil && o.viewOf(v.topic) != v {
+		v = o.viewFor(v.watch, in) // it ended with the last who had it, who wants something else now
+	}
 	if v.rules == nil {
 		v.rules = newRuleSet(v)
 	}
@@ -140,15 +144,12 @@ func (o *observing) subscribe(in *incoming, v *view, whole, m *codec.Message) {
 	if set.current == nil {
 		set.current = &Response{Code: codec.Content, Options: whole.Options.Clone().Remove(codec.OptionObserve), Payload: append([]byte(nil), whole.Payload...)}
 	}
-	sub := o.renewed(in, v, now)
 	if sub == nil {
 		var why string
 		if sub, why = o.admitRule(in, v, now); why != "" {
 			m.Code, m.Payload = codec.TooManyRequests, []byte(why)
 			m.Options = codec.Options{codec.MaxAge(60)}
-			if o.table.Len(v.topic) == 0 {
-				o.dropView(v)
-			}
+			o.dropEmpty(v)
 			return
 		}
 		if sub == nil {
@@ -217,11 +218,20 @@ func (o *observing) renewed(in *incoming, v *view, now netio.Instant) *subscript
 		}
 		o.remove(id) // it wants something else now
 	}
+	if sub := o.resumed(in, v); sub != nil {
+		return o.move(sub, in, now)
+	}
+	return nil
+}
+
+// resumed returns the subscription whose number a request has, if the peer may
+// move it.
+func (o *observing) resumed(in *incoming, v *view) *subscription {
 	sub := o.byNumber[in.joins.resume]
-	if sub == nil || sub.view != v || sub.text != text || !o.sh.node.same(sub.identity(o), in.peer) {
+	if sub == nil || sub.view != v || sub.text != in.joins.rule.String() || !o.sh.node.same(sub.identity(o), in.peer) {
 		return nil
 	}
-	return o.move(sub, in, now)
+	return sub
 }
 
 // identity is who has made the subscription.
@@ -309,9 +319,7 @@ func (o *observing) admitRule(in *incoming, v *view, now netio.Instant) (sub *su
 	if result == protocol.ObserverRefused {
 		part.index.Remove(rule)
 		o.freeSubs = append(o.freeSubs, ref)
-		if o.table.Len(v.topic) == 0 {
-			o.dropView(v)
-		}
+		o.dropEmpty(v)
 		return nil, ""
 	}
 	sub = &subscription{ref: ref, view: v, id: id, part: part, rule: rule, text: j.rule.String(), peer: in.peer.ID, newest: o.table.Version(v.topic)}

@@ -58,11 +58,27 @@ func (d *Deadlines[T]) Add(at netio.Instant, v T) Handle {
 // Cancel takes an entry out of the queue and returns its value; ok is false if
 // the handle names none.
 func (d *Deadlines[T]) Cancel(h Handle) (v T, ok bool) {
-	s := int64(h&(1<<32-1)) - 1
-	if s < 0 || s >= int64(len(d.slots)) || d.slots[s].gen != uint32(h>>32) || d.slots[s].gen&1 == 0 {
+	s, ok := d.find(h)
+	if !ok {
 		return v, false
 	}
 	return d.remove(int(d.slots[s].at)), true
+}
+
+// When returns when an entry is due; ok is false if the handle names none.
+func (d *Deadlines[T]) When(h Handle) (at netio.Instant, ok bool) {
+	s, ok := d.find(h)
+	if !ok {
+		return 0, false
+	}
+	return d.heap[d.slots[s].at].at, true
+}
+
+// find returns the slot of an entry.
+func (d *Deadlines[T]) find(h Handle) (s int64, ok bool) {
+	s = int64(h&(1<<32-1)) - 1
+	ok = s >= 0 && s < int64(len(d.slots)) && d.slots[s].gen == uint32(h>>32) && d.slots[s].gen&1 == 1
+	return s, ok
 }
 
 // Next returns when the first entry is due; ok is false if there is none.
