@@ -351,12 +351,15 @@ func (n *Node) openCalls() []*Call {
 }
 
 // soon runs f on the first shard's goroutine, or here where the node has ended.
-func (n *Node) soon(f func()) {
+func (n *Node) soon(f func()) { n.soonAt(n.shard, f) }
+
+// soonAt runs f on a shard's goroutine, or here where the node has ended.
+func (n *Node) soonAt(sh *shard, f func()) {
 	n.mu.Lock()
 	gone := n.gone
 	if !gone {
 		// Under the lock: what is scheduled before ended is still run.
-		n.shard.loop.Schedule(f)
+		sh.loop.Schedule(f)
 	}
 	n.mu.Unlock()
 	if gone {

@@ -79,6 +79,7 @@ func (o *observing) notify(now netio.Instant, n *protocol.Notice) {
 	o.table.Sent(now, n.ID, mid, sh.rand.Float64())
 	if sub := o.sub(n.Value); v.rules != nil && sub != nil {
 		sub.sent(n.Version)
+		sub.tally.count(n.Version)
 	}
 }
 

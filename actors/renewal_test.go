@@ -156,10 +156,10 @@ func TestForgedRefreshes(t *testing.T) {
 	// The victim is told, and rejects what the forger asked for in its name.
 	m := w.said()
 	require.Equal(t, victim, m.Token.String())
-	w.from(first, fmt.Sprintf("6000%04x", m.MessageID))
+	w.from(first, "6000"+hex4(m.MessageID))
 	m = w.said()
 	require.Equal(t, "4242424242424243", m.Token.String())
-	w.from(first, fmt.Sprintf("7000%04x", m.MessageID))
+	w.from(first, "7000"+hex4(m.MessageID))
 
 	// Forged registrations use up the quota; the victim's own renewal is kept.
 	for i := range 100 {

@@ -39,6 +39,9 @@ type subscription struct {
 	waiting []*edition
 	newest  uint32
 	lease   protocol.Handle // when it ends if it is not renewed
+	con     bool
+	since   netio.Instant
+	tally   tally
 }
 
 // leaseOver: a subscription has not been renewed.
@@ -272,6 +275,7 @@ func (o *observing) move(sub *subscription, in *incoming, now netio.Instant) *su
 	}
 	sub.waiting = nil
 	sub.newest = o.table.Version(sub.view.topic)
+	sub.tally.last = sub.newest
 	o.remove(old)
 	for _, e := range waiting {
 		o.choose(sub, e)
@@ -315,17 +319,19 @@ func (o *observing) admitRule(in *incoming, v *view, now netio.Instant) (sub *su
 		return nil, diagnosis(err)
 	}
 	ref := o.takeSub()
-	id, result, _ := o.table.Put(now, v.topic, in.peer.ID, in.msg.Token, ref, in.route.resource.Confirmable || j.rule.Controls().Con)
+	con := in.route.resource.Confirmable || j.rule.Controls().Con
+	id, result, _ := o.table.Put(now, v.topic, in.peer.ID, in.msg.Token, ref, con)
 	if result == protocol.ObserverRefused {
 		part.index.Remove(rule)
 		o.freeSubs = append(o.freeSubs, ref)
 		o.dropEmpty(v)
 		return nil, ""
 	}
-	sub = &subscription{ref: ref, view: v, id: id, part: part, rule: rule, text: j.rule.String(), peer: in.peer.ID, newest: o.table.Version(v.topic)}
+	sub = &subscription{ref: ref, view: v, id: id, part: part, rule: rule, text: j.rule.String(), peer: in.peer.ID, newest: o.table.Version(v.topic), con: con, since: now}
 	if sub.newest != 1 {
 		sub.newest = o.versionOf(id)
 	}
+	sub.tally.last = sub.newest
 	for sub.number == 0 || o.byNumber[sub.number] != nil {
 		sub.number = o.sh.rand.Uint32()
 	}

@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -107,7 +108,7 @@ func TestDeregistrationOvertakesItsRegistration(t *testing.T) {
 			require.False(t, c.rule != "" && answer.Options.Has(codec.OptionRule))
 			eventually(t, func() bool { return n.Stats().Observe.Observers == map[bool]int{true: 1}[c.observes] }, "observers")
 			if c.res.Separate {
-				w.from(first, "7000"+hex.EncodeToString([]byte{byte(answer.MessageID >> 8), byte(answer.MessageID)})) // rejected
+				w.from(first, "7000"+hex4(answer.MessageID)) // rejected
 			}
 			none := make(chan int)
 			eventually(t, func() bool { n.soon(func() { none <- len(n.shard.obs.registering) }); return <-none == 0 }, "nothing is remembered")
@@ -154,3 +155,6 @@ func TestWithdrawnRenewal(t *testing.T) {
 	require.False(t, w.said().Options.Has(codec.OptionObserve))
 	require.Zero(t, n.Stats().Observe.Observers)
 }
+
+// hex4 is a message ID in hex.
+func hex4(mid uint16) string { return fmt.Sprintf("%04x", mid) }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -179,6 +181,38 @@ func (s *sensor) put(_ context.Context, r *actors.Request) (*actors.Response, er
 	return nil, s.route.Publish(res)
 }
 
+// listedSubscription is one entry of /subscriptions.
+type listedSubscription struct {
+	Peer    string  `json:"peer"`
+	Path    string  `json:"path"`
+	Rule    string  `json:"rule"`
+	QoS     int     `json:"qos"`
+	Age     float64 `json:"age"`
+	Left    float64 `json:"left,omitempty"`
+	Sent    uint64  `json:"sent"`
+	Dropped uint64  `json:"dropped"`
+}
+
+// subscriptions is GET /subscriptions: who has subscribed with which rule, the
+// oldest first; times are in seconds.
+func subscriptions(ctx context.Context, r *actors.Request) (*actors.Response, error) {
+	all, err := r.Node().Subscriptions(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]listedSubscription, len(all))
+	for i, s := range all {
+		list[i] = listedSubscription{s.Peer.String(), s.Path, s.Rule, s.QoS, s.Age.Seconds(), s.Left.Seconds(), s.Sent, s.Dropped}
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // rules are full of < and >
+	if err := enc.Encode(list); err != nil {
+		return nil, err
+	}
+	return actors.Bytes(codec.JSON, b.Bytes())
+}
+
 // forget is POST /obs-reset: the observers of all these resources are forgotten,
 // as by a server that was switched off and on.
 func (d *demoResources) forget(context.Context, *actors.Request) (*actors.Response, error) {
@@ -232,7 +266,9 @@ func (d *demoResources) observable() []place {
 		Observable: true, Inline: true, Tagged: true, Queue: sensorQueue,
 		Get: s.get, Put: s.put,
 	}, func(r *actors.Route) { s.route = r }})
-	return append(places, place{path: "/obs-reset", resource: actors.Resource{Post: d.forget}})
+	return append(places,
+		place{path: "/obs-reset", resource: actors.Resource{Post: d.forget}},
+		place{path: "/subscriptions", resource: actors.Resource{Hidden: true, Attributes: attrs("ct", "50"), Get: only(codec.JSON, subscriptions)}})
 }
 
 // pass is called every second: what changes with time changes.

@@ -61,6 +61,17 @@ func TestSubscribeAndPublish(t *testing.T) {
 	require.Regexp(t, `^ +time  reason +filter +value *\n +\d+\.\d+s  first +publisher +1 +▁\n$`, r.out)
 }
 
+func TestSubscriptionsListed(t *testing.T) {
+	n := serveTest(t)
+	require.Equal(t, "[]", strings.TrimSpace(run("", "get", n.URI("/subscriptions")).out))
+	for _, err := range n.Subscribe(t.Context(), n.URI("/sensor"), "value>20; con") {
+		require.NoError(t, err)
+		r := run("", "get", n.URI("/subscriptions"))
+		require.Regexp(t, `^\[{"peer":"127.0.0.1:\d+","path":"/sensor","rule":"value > 20; con","qos":1,"age":[0-9.e-]+,"left":3\d+[0-9.]*,"sent":0,"dropped":0}\]\n?$`, r.out)
+		break
+	}
+}
+
 func TestPublish(t *testing.T) {
 	n := serveTest(t)
 	r := run("1\n2\n3\n", "publish", "--json", "--interval", "1ms", n.URI("/sensor"))
