@@ -248,7 +248,13 @@ func Text(s string) (*Response, error) { return Bytes(codec.TextPlain, []byte(s)
 
 // Bytes makes a response with payload b in format f.
 func Bytes(f codec.Format, b []byte) (*Response, error) {
-	return &Response{Options: codec.Options{codec.ContentFormat(f)}, Payload: b}, nil
+	x := &struct { // one allocation
+		Response
+		format [1]codec.Option
+	}{}
+	x.format[0] = codec.ContentFormat(f)
+	x.Options, x.Payload = x.format[:], b
+	return &x.Response, nil
 }
 
 // Status makes a response of a code without payload.

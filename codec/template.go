@@ -26,6 +26,13 @@ func (t *Template) Set(m *Message) error {
 	bare := *m
 	bare.Token = Token{}
 	t.code = Empty
+	if t.rest == nil { // most that are made are short, and never grow
+		n := HeaderLen + 1 + len(m.Payload)
+		for i := range m.Options {
+			n += 2 + len(m.Options[i].Value)
+		}
+		t.rest = make([]byte, 0, n)
+	}
 	b, err := bare.Append(t.rest[:0])
 	if err != nil {
 		t.rest = t.rest[:0]
