@@ -61,11 +61,14 @@ func TestSubscriptions(t *testing.T) {
 		eventually(t, func() bool { return n.Stats().Observe.Selected == uint64(v-20) }, "selected")
 	}
 	m := w.said()
+	for m.Token.String() != "42" { // besides what the one without a rule is told
+		m = w.said()
+	}
 	l = list(0)
 	require.Equal(t, uint64(1), l[0].Sent)
 	require.Zero(t, l[0].Dropped)
 	w.from(first, "6000"+hex4(m.MessageID))
-	for string(m.Payload) != "25" { // besides what the one without a rule is told
+	for string(m.Payload) != "25" {
 		m = w.said()
 	}
 	eventually(t, func() bool { l := list(0); return l[0].Sent == 2 && l[0].Dropped == 3 }, "what was left out")

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -21,8 +22,10 @@ type lead struct {
 	t *testing.T
 }
 
+// What takes long on a busy machine is neither acknowledged early nor repeated.
 func startLead(t *testing.T, cfg Config) (*Node, *lead) {
 	w := &lead{t: t}
+	cfg.SeparateAfter, cfg.Params.AckTimeout = time.Hour, time.Minute
 	cfg.Open = func() (netio.Transport, error) { return w, nil }
 	return startNode(t, cfg), w
 }
