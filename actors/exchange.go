@@ -433,9 +433,7 @@ func (sh *shard) served(s *slot) {
 	if in == nil {
 		return
 	}
-	if in.registration != 0 {
-		sh.obs.ends(in)
-	}
+	sh.obs.ends(in)
 	sh.serving--
 	in.peer.Value.serving--
 	sh.peers.Unpin(in.peer)

@@ -117,8 +117,12 @@ func (o *observing) begin(in *incoming) {
 	o.registering[key] = u
 }
 
-// ends forgets a registration: it has been answered, or never will be.
+// ends forgets a registration, if a request is one: it has been answered, or
+// never will be.
 func (o *observing) ends(in *incoming) {
+	if in.registration == 0 {
+		return
+	}
 	key := registering{tokenKey{in.peer.ID, in.msg.Token}, in.route}
 	u := o.registering[key]
 	if u.n--; u.n <= 0 {
