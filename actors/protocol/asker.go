@@ -49,6 +49,9 @@ const (
 	askerMistaken    = 0.02                   // of the nodes are silenced by a filter that does not hold them
 	askerMostEmpty   = 6                      // rounds, however much gets lost
 	askerDoubt       = 1e-3                   // how likely a node may be missed by all empty rounds
+	askerCounts      = 32                     // answers to a round that say how fast they come through
+	askerTardy       = 16                     // one of so many after its time shows a queue
+	askerBelow       = 0.9                    // of what a queue lets through is asked for
 )
 
 // askerTuning has the parameters that matter most.
@@ -200,6 +203,7 @@ type askerRound struct {
 	length  time.Duration // of each request's window
 	spacing time.Duration // between requests
 	first   int           // number of the first
+	tardy   int           // answers that came after all windows, as from a queue
 }
 
 // NewAsker returns an Asker. The first Tick says what to do.
@@ -313,13 +317,20 @@ func (a *Asker) time(now netio.Instant, number int) {
 	if number < 0 || number >= len(a.of) {
 		return
 	}
-	r := &a.rounds[a.of[number]]
+	at := int(a.of[number])
+	r := &a.rounds[at]
 	r.heard++
 	delay := max(now.Sub(r.began.Add(time.Duration(number-r.first)*r.spacing)), 1)
 	if a.minimum == 0 || delay < a.minimum {
 		a.minimum = delay
 	}
 	a.late = max(a.late, delay-r.length)
+	if over := now.Sub(r.began) - r.span(); over > a.minimum+RoundUnit {
+		r.tardy++
+		if at == len(a.rounds)-1 && a.slice == a.slices && over < askerMaxGrace && a.cfg.Query.Kind != ByName {
+			a.next = max(a.next, now.Add(askerMinGrace/2)) // the queue is to be empty first
+		}
+	}
 	if a.cfg.Query.Kind == ByName && a.settled == 0 {
 		// Whoever has the same name would answer as quickly.
 		a.settled = now.Add(max(2*delay, askerMinGrace))

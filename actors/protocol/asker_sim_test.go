@@ -182,6 +182,7 @@ var airs = map[string]air{
 	"100 on 250 kbit/s":         {nodes: 100, latency: time.Millisecond, tau: 2750 * time.Microsecond},
 	"1,000, 5 % lost":           {nodes: 1000, latency: 15 * time.Millisecond, loss: 0.05},
 	"10,000 on Ethernet":        {nodes: 10_000, latency: time.Millisecond, rate: 100_000, queue: 280},
+	"10,000 on 1 Mbit/s":        {nodes: 10_000, latency: time.Millisecond, rate: 1400, queue: 730},
 	"100,000 on 10 Mbit/s":      {nodes: 100_000, latency: time.Millisecond, rate: 12_500, queue: 650},
 	"1,000, 300 ms there, back": {nodes: 1000, latency: 300 * time.Millisecond},
 }
@@ -252,7 +253,8 @@ func TestAskerAir(t *testing.T) {
 		{"5 on Ethernet", 20, 1, time.Second, time.Second},
 		{"1,000 on 250 kbit/s", 20, 0.999, 25 * time.Second, 27 * time.Second},
 		{"1,000, 5 % lost", 5, 0.999, 3 * time.Second, 4 * time.Second},
-		{"10,000 on Ethernet", 1, 0.999, 2 * time.Second, 2 * time.Second},
+		{"10,000 on Ethernet", 4, 0.999, 1600 * time.Millisecond, 1800 * time.Millisecond},
+		{"10,000 on 1 Mbit/s", 1, 0.999, 9 * time.Second, 10 * time.Second},
 	} {
 		w := airs[c.name]
 		for s := range c.seeds {
@@ -261,6 +263,9 @@ func TestAskerAir(t *testing.T) {
 			require.LessOrEqual(t, r.t99, c.t99, "%s, seed %d", c.name, s)
 			require.LessOrEqual(t, r.t999, c.t999, "%s, seed %d", c.name, s)
 			require.LessOrEqual(t, r.rounds, 40, "%s, seed %d", c.name, s)
+			if w.rate > 0 {
+				require.LessOrEqual(t, r.sent, w.nodes*101/100, "%s, seed %d", c.name, s) // no queue overflows
+			}
 		}
 	}
 }

@@ -52,18 +52,25 @@ func (a *Asker) plan() (bits uint8, window time.Duration) {
 		return bits, askerFirstWindow
 	}
 	e := estimateMissing(a.evidence(), len(a.table.nodes))
-	most, rate := 4, a.tuning.safe
+	most, rate, limit := 4, a.tuning.safe, a.cfg.Rate
 	for i := range a.rounds {
 		r := &a.rounds[i]
-		most, rate = max(most, r.heard), max(rate, float64(r.heard)/r.window)
+		most, rate = max(most, r.heard), max(rate, r.rate())
+		switch {
+		case r.heard < askerCounts:
+		case r.queued():
+			limit = min(max(askerBelow*r.rate(), a.tuning.safe), a.cfg.Rate)
+		default:
+			limit = min(max(limit, 2*r.rate()), a.cfg.Rate)
+		}
 	}
-	rate = min(rate*a.tuning.faster, a.cfg.Rate)
+	rate = min(rate*a.tuning.faster, limit)
 	for bits < MaxRoundBits && e.high/float64(int(1)<<bits) > a.tuning.growth*float64(most) {
 		bits++
 	}
 	for {
 		share := 1 / float64(int(1)<<bits)
-		w := max(e.crowd*share/a.tuning.load, e.missing*share/a.cfg.Rate, e.high*share/rate)
+		w := max(e.crowd*share/a.tuning.load, e.answers*share/limit, e.high*share/rate)
 		window = max(time.Duration(w*float64(time.Second)), askerMinWindow)
 		if window <= a.cfg.MaxWindow || bits == MaxRoundBits {
 			break
@@ -173,6 +180,18 @@ func (a *Asker) enough() bool {
 	e := estimateMissing(a.evidence(), len(a.table.nodes))
 	need := math.Log(askerDoubt) / math.Log(1-e.reach*(1-askerMistaken))
 	return e.none >= askerSure && float64(a.empty) >= min(need, askerMostEmpty)
+}
+
+// queued reports whether answers came faster than the network takes them: some were
+// still coming when no node was answering any more.
+func (r *askerRound) queued() bool { return r.heard >= askerCounts && r.tardy*askerTardy > r.heard }
+
+// rate is how many answers a second came while nodes were answering.
+func (r *askerRound) rate() float64 {
+	if !r.queued() {
+		return float64(r.heard) / r.window
+	}
+	return float64(r.heard-r.tardy) / r.window
 }
 
 // span is the time over which the answers to a round are spread.
