@@ -195,7 +195,7 @@ func TestAskerCurves(t *testing.T) {
 	}
 	print := func(name, what string, tune func(*askerTuning)) {
 		w := airs[name]
-		seeds := max(min(20_000/w.nodes, 20), 1)
+		seeds := max(min(200_000/w.nodes, 20), 1)
 		var sum result
 		least, worst := 1.0, result{}
 		for s := range seeds {
