@@ -149,6 +149,30 @@ func TestAskerEnds(t *testing.T) {
 	}
 }
 
+// A round lasts while answers come from a queue, and the next one is slower; however
+// late they are, it has a window.
+func TestAskerQueue(t *testing.T) {
+	for _, late := range []int{0, 50, 99} { // of 100 answers
+		a := NewAsker(AskerConfig{})
+		first := a.Tick(t0, 1)
+		end := t0.Add(first.Round.Window)
+		for i := range 100 {
+			at := t0.Add(time.Millisecond)
+			if i >= 100-late {
+				at = end.Add(time.Duration(i) * 5 * time.Millisecond)
+			}
+			a.Answer(at, 0, airID(i), "", askerFrom)
+		}
+		slow := late > 0
+		require.Equal(t, slow, a.Deadline() > first.Next)
+		ask := a.Tick(a.Deadline(), 2)
+		require.True(t, ask.Send)
+		require.LessOrEqual(t, ask.Round.Window, DefaultAskerWindow)
+		asked := float64(100*256) / float64(int(1)<<ask.Round.Bits) / ask.Round.Window.Seconds()
+		require.Equal(t, slow, asked < 1500, "%v answers/s", asked)
+	}
+}
+
 // An answer costs an asker no more than 64 bytes.
 func TestAskerMemory(t *testing.T) {
 	const n = 100_000
