@@ -41,6 +41,11 @@ type carriage struct {
 	// each address that it comes from, and each Medium.
 	packets []*packet
 	room    [2]*packet // of packets
+	// ether is the Radio of the sender, nil without; station is what he is there,
+	// hears the receiver that is its turn, cast the copies that it is to bring.
+	ether          *ether
+	station, hears int
+	cast           []aired
 }
 
 // begin counts the datagram and lets it leave its node.
@@ -63,6 +68,9 @@ func (c *carriage) begin() {
 			c.from.uplink = &bottleneck{}
 		}
 		c.leaves, c.left = c.from.uplink.pass(i.Rate, w.now, c.size(), 0)
+	}
+	if c.ether = w.classes[c.class-1].ether(); c.ether != nil {
+		c.station, c.hears = c.ether.station(w, c.from.id), noStation
 	}
 	if s := w.classes[c.class-1].segment; c.left && s != nil && s.air != nil {
 		if c.from.radio == nil {
@@ -133,6 +141,13 @@ func (c *carriage) carry(id hostID) {
 	if c.multicast && way.hops > 0 && way.border >= c.scope {
 		return // there it is another group
 	}
+	if !c.tune(w.classes[class-1].ether(), id) {
+		if !c.multicast {
+			w.stats.Copies++
+			c.lose(w.nameOfID(id), nil, LostUnreachable)
+		}
+		return
+	}
 	w.stats.Copies++
 	link := way.link
 	var f *flow
@@ -194,6 +209,10 @@ func (c *carriage) carry(id hostID) {
 			f.last = arrives
 		}
 		w.stats.Queued++
+		if c.ether != nil {
+			c.put(p, id, arrives.Sub(at))
+			continue
+		}
 		w.arriveAt(arrives, p, id)
 	}
 }
@@ -301,6 +320,9 @@ func (c *carriage) make(src netip.AddrPort, data []byte) *packet {
 
 // done says that there are no more receivers.
 func (c *carriage) done() {
+	if c.ether != nil && c.left && c.station >= 0 && (c.multicast || c.hears >= 0) {
+		c.transmit()
+	}
 	for _, p := range c.packets {
 		c.w.release(p)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/coap2/coap2/netio"
+	"github.com/coap2/coap2/sim/radio"
 )
 
 // Cause says why a datagram did not arrive.
@@ -35,14 +36,16 @@ const (
 	LostAtClosed
 	// LostInCollision: it met another on a Medium.
 	LostInCollision
+	// LostByBusyAir: the air of a Radio was never free.
+	LostByBusyAir
 	// Causes is how many there are.
 	Causes
 )
 
-var causes = [Causes]string{"", "loss", "fault", "queue", "buffer", "mtu", "partition", "unreachable", "hop limit", "closed", "collision"}
+var causes = [Causes]string{"", "loss", "fault", "queue", "buffer", "mtu", "partition", "unreachable", "hop limit", "closed", "collision", "busy air"}
 
 // String returns a word: "loss", "fault", "queue", "buffer", "mtu", "partition",
-// "unreachable", "hop limit", "closed", "collision".
+// "unreachable", "hop limit", "closed", "collision", "busy air".
 func (c Cause) String() string {
 	if c < Causes {
 		return causes[c]
@@ -90,9 +93,11 @@ type NetStats struct {
 	DeliveredBytes uint64
 	// Lost is how many copies did not arrive, by Cause.
 	Lost [Causes]uint64
-	// Frames is how many frames were sent on a Medium, and Collisions how many of
-	// them met others; each may carry a datagram to many receivers.
+	// Frames is how many frames were sent on a Medium or Radio, and Collisions
+	// how many of them met others; each may carry a datagram to many receivers.
 	Frames, Collisions uint64
+	// Energy is what the Radios of all nodes together have spent their time on.
+	Energy radio.Energy
 	// Queued is how many copies are under way or wait in a queue or buffer.
 	Queued uint64
 }
@@ -114,7 +119,9 @@ func (s *NetStats) Balanced() bool {
 // NetStats returns the counters of the network.
 func (w *World) NetStats() NetStats {
 	defer w.hold()()
-	return w.stats
+	s := w.stats
+	w.addRadio(&s)
+	return s
 }
 
 // SentBy returns how many datagrams a node or peer has sent, one to a group once,

@@ -43,6 +43,7 @@ type network struct {
 	groupSent uint64 // datagrams that were sent to groups
 	stats     NetStats
 	watchers  []*watcher
+	sniffers  []*sniffer
 }
 
 func (n *network) init(r *rand.Rand) {

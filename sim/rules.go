@@ -53,8 +53,9 @@ type segmentRule struct {
 	Segment
 	up           *segmentRule
 	depth        int
-	toward, from *gate // nil without Rate
-	air          *gate // nil without Medium
+	toward, from *gate  // nil without Rate
+	air          *gate  // nil without Medium
+	ether        *ether // nil without Radio
 }
 
 type partitionRule struct {
@@ -149,6 +150,11 @@ func (w *World) Segment(s Segment) error {
 	}
 	if s.Medium.Bandwidth > 0 {
 		x.air = &gate{air: &air{Medium: s.Medium}}
+	}
+	if s.Radio != nil {
+		if x.ether, err = w.newEther(x); err != nil {
+			return err
+		}
 	}
 	if s.Up != "" {
 		x.up = w.segment(s.Up)

@@ -96,6 +96,9 @@ type Segment struct {
 	Rate
 	// Medium is what its nodes share to send; the zero value is none.
 	Medium Medium
+	// Radio is the IEEE 802.15.4 radio of its nodes, instead of a Medium; nil =
+	// none.
+	Radio *Radio
 }
 
 // Validate reports what is wrong with a Segment, if anything.
@@ -117,6 +120,9 @@ func (s Segment) Validate() error {
 	}
 	if err := s.Medium.Validate(); err != nil {
 		return err
+	}
+	if s.Radio != nil && (s.Medium != (Medium{}) || s.Rate != (Rate{}) || s.Up != "" || s.Bridge) {
+		return fmt.Errorf("sim: segment %q: a Radio goes with no Medium, Rate, Bridge or Up: nothing joins it to others", s.Name)
 	}
 	return s.Rate.Validate()
 }

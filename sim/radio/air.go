@@ -334,8 +334,11 @@ func (d *Datagram) take(s, slot, frag int, now netio.Instant) bool {
 		return false
 	}
 	p.seen |= bit
-	if p.have == 0 || now.Sub(p.since) > ReassemblyTimeout {
+	if p.have == 0 {
+		p.since = now
+	} else if now.Sub(p.since) > ReassemblyTimeout {
 		p.have, p.since = 0, now
+		d.lost |= Expired
 	}
 	if p.have |= bit; p.have == 1<<len(d.frags)-1 {
 		d.Heard(s)

@@ -126,6 +126,8 @@ const (
 	Overflow
 	// Oversize: the datagram is longer than MTU.
 	Oversize
+	// Expired: the last fragment came too late (ReassemblyTimeout).
+	Expired
 	// Unreachable: nobody knows a way to the receiver.
 	Unreachable
 )
