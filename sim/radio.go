@@ -129,7 +129,7 @@ func (c *carriage) transmit() {
 		}
 	}
 	d.Heard(c.station) // those who are the same station
-	if c.hears == c.station {
+	if !c.multicast && c.hears == c.station {
 		d.Done(0)
 		return
 	}

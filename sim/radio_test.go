@@ -111,6 +111,27 @@ func TestRadioEnergy(t *testing.T) {
 	require.ErrorContains(t, c.w.Segment(sim.Segment{Name: "x", Nodes: "a", Radio: air, Bridge: true}), "goes with no")
 }
 
+// TestRadioHosts: several hosts can be one station; they hear each other without
+// the radio, and others hear them by it.
+func TestRadioHosts(t *testing.T) {
+	c := newCrowd(t, 1, "a", "b", "a~1")
+	require.NoError(t, c.w.Link("", "", sim.Link{}))
+	require.NoError(t, c.w.Segment(sim.Segment{Name: "air", Nodes: "*", Radio: &sim.Radio{Config: radio.Config{Topology: grid(t, 2, 2)},
+		Station: func(node string) int { return strings.Index("ab", node[:1]) }}}))
+	for i, from := range []string{"a", "a~1"} {
+		require.NoError(t, c.peers[from].Send(allNodes, []byte("x")))
+		c.w.RunFor(time.Second)
+		require.Equal(t, i+1, int(c.w.NetStats().Frames))
+		require.Len(t, c.texts("b"), 1)
+		require.Len(t, c.texts([]string{"a~1", "a"}[i]), 1)
+	}
+	c.send("b", "a~1", "x")
+	c.send("a", "a~1", "x")
+	c.w.RunFor(time.Second)
+	require.Len(t, c.texts("a~1"), 2)
+	require.Equal(t, 3, int(c.w.NetStats().Frames))
+}
+
 type fakeClock struct{ netio.Clock }
 
 // TestRadioMesh: nodes of a grid are asked by a flood, and answer over several

@@ -23,7 +23,13 @@ var comparedColumns = []struct{ title, result string }{
 	{"to 99%", "t99_ms"},
 	{"collisions", "collisions"},
 	{"drops", "drops"},
+	{"frames", "frames"},
+	{"mJ sent", "send_mj"},
+	{"mJ received", "receive_mj"},
 }
+
+// oftenNothing are those that are left out where they are zero.
+var oftenNothing = []string{"collisions", "drops", "frames", "send_mj", "receive_mj"}
 
 // comparison adds up what discoveries came to by several strategies.
 type comparison struct {
@@ -116,7 +122,7 @@ func (c *comparison) json() []comparedJSON {
 func (c *comparison) append(b []byte, indent string, markdown bool) []byte {
 	var columns []int
 	for i, col := range comparedColumns {
-		if (col.result != "collisions" && col.result != "drops") || slices.ContainsFunc(c.rows, func(r *comparedRow) bool { return r.sums[i] > 0 }) {
+		if !slices.Contains(oftenNothing, col.result) || slices.ContainsFunc(c.rows, func(r *comparedRow) bool { return r.sums[i] > 0 }) {
 			columns = append(columns, i)
 		}
 	}

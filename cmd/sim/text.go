@@ -25,6 +25,10 @@ func appendReport(b []byte, r *scenario.Report, again string, twice bool) []byte
 		b = fmt.Appendf(b, ", %s duplicated", cli.Thousands(r.Duplicated))
 	}
 	b = append(b, '\n')
+	if e := r.Energy; e != nil {
+		b = fmt.Appendf(b, "  energy    %.1f mJ sent, %.1f mJ received, %.1f mJ idle; at most %.1f mJ besides idle, %s\n",
+			e.SendMJ, e.ReceiveMJ, e.IdleMJ, e.MostMJ, cli.Printable(e.MostBy))
+	}
 	b = appendActions(b, r.Actions)
 	b = appendFeeds(b, r.Actions)
 	if len(r.Rivals) > 0 {

@@ -82,7 +82,7 @@ func TestHelp(t *testing.T) {
 		require.Contains(t, h.out, "Examples:\n  ", name)
 		require.Contains(t, h.out, "Flags:\n", name)
 	}
-	require.Contains(t, r.out, "chaos, discover-100k, discover-ethernet, discover-host-mixed, discover-host, discover-medium, discover-resource, discovery-1000, hello, load")
+	require.Contains(t, r.out, "campus-multihop, chaos, discover-100k, discover-ethernet, discover-host-mixed, discover-host, discover-medium, discover-resource, discovery-1000, hello, home-ethernet, load")
 	h := run("help", "scenario")
 	require.Equal(t, 0, h.code)
 	require.Contains(t, h.out, scenario.Help())

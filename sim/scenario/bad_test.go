@@ -63,6 +63,14 @@ func TestBadFiles(t *testing.T) {
 		{"a bridge with a border", head + "segments:\n  x: {nodes: s, border: site, bridge: true}\n", "f.yaml:7: segments.x.bridge: a bridge lets everything through; border is for routers"},
 		{"no scope", head + "segments:\n  x: {nodes: s, border: town}\n", `f.yaml:7: segments.x.border: want interface, link, realm, admin, site, org or global, not "town"`},
 		{"a medium without bandwidth", head + "segments:\n  x:\n    nodes: s\n    medium: {overhead: 5}\n", `f.yaml:9: segments.x.medium: "bandwidth" is missing; it says how fast frames are sent`},
+		{"a radio that is no such", head + "segments:\n  x:\n    nodes: s\n    radio: {topology: ring}\n", "f.yaml:9: segments.x.radio.topology: want full, star, grid or disk, not \"ring\""},
+		{"columns of a star", head + "segments:\n  x:\n    nodes: s\n    radio:\n      topology: star\n      columns: 2\n", "f.yaml:11: segments.x.radio.columns: it is for topology: grid"},
+		{"slotted access", head + "segments:\n  x:\n    nodes: s\n    radio: {csma: slotted}\n", "f.yaml:9: segments.x.radio.csma: want unslotted or none, not \"slotted\""},
+		{"backoff without listening", head + "segments:\n  x:\n    nodes: s\n    radio: {csma: none, backoffs: 2}\n", "f.yaml:9: segments.x.radio.backoffs: it is for csma: unslotted"},
+		{"backoff exponents crossed", head + "segments:\n  x:\n    nodes: s\n    radio: {max_be: 2}\n", "f.yaml:9: segments.x.radio.min_be: 3 is greater than max_be, 2"},
+		{"a length without unit", head + "segments:\n  x:\n    nodes: s\n    radio: {topology: disk, reach: 30}\n", "f.yaml:9: segments.x.radio.reach: want a length from 0.001m to 1000km, such as 30m, not \"30\""},
+		{"a radio and a medium", head + "segments:\n  x:\n    nodes: s\n    radio: {}\n    bridge: true\n", "f.yaml:10: segments.x.bridge: it does not go with radio, which nothing joins to other segments"},
+		{"a topology that is not there", head + "segments:\n  x:\n    nodes: s\n    radio: {file: nowhere}\n", "f.yaml:9: segments.x.radio.file: nowhere: no such file or directory"},
 		{"a medium misspelt", head + "segments:\n  x: {nodes: s, medium: {bandwith: 5}}\n", "f.yaml:7: segments.x.medium: unknown key \"bandwith\"; did you mean \"bandwidth\"?\nf.yaml:7: segments.x.medium: \"bandwidth\" is missing; it says how fast frames are sent"},
 		{"link with from", head + "link: {from: a}\n", "f.yaml:6: link.from: link is for all nodes; what is different between some of them stands in links"},
 		{"bad bursts", head + "link: {bursts: \"1,2\"}\n", `f.yaml:6: link.bursts: want two to four probabilities P,R,H,K from 0 to 1, such as 0.01,0.2, not "1,2"`},
@@ -141,7 +149,7 @@ func TestBadFileNames(t *testing.T) {
 		"":                             "the name of the scenario is empty",
 		dir:                            dir + ": it is a directory",
 		filepath.Join(dir, "x.yaml"):   filepath.Join(dir, "x.yaml") + ": there is no such file",
-		"no-such-scenario":             "no-such-scenario: there is no such file, and no such scenario is shipped; those are chaos, discover-100k, discover-ethernet, discover-host-mixed, discover-host, discover-medium, discover-resource, discovery-1000, hello, load, pubsub-chaos, pubsub",
+		"no-such-scenario":             "no-such-scenario: there is no such file, and no such scenario is shipped; those are campus-multihop, chaos, discover-100k, discover-ethernet, discover-host-mixed, discover-host, discover-medium, discover-resource, discovery-1000, hello, home-ethernet, load, pubsub-chaos, pubsub, wsn-802154",
 		filepath.Join(dir, "x", "../"): filepath.Join(dir, "x", "../") + ": it is a directory",
 	} {
 		_, err := Load(name)

@@ -167,6 +167,8 @@
 //	                                      it any amount
 //	  queue             SIZE              what waits for that, beyond which it is lost; 64KiB without it
 //	  medium            MEDIUM            what its nodes share to send; without it frames do not collide
+//	  radio             RADIO             an IEEE 802.15.4 radio with 6LoWPAN, instead of a medium;
+//	                                      nothing joins it to other segments
 //
 //	A MEDIUM: one frame at a time; two that overlap are lost, both, for everyone
 //	  bandwidth         BANDWIDTH         how fast frames are sent
@@ -174,6 +176,28 @@
 //	                                      it the headers of IP and UDP
 //	  queue             SIZE              what waits at one node to be sent, beyond which it is lost;
 //	                                      64KiB without it
+//
+//	A RADIO: IEEE 802.15.4 at 2.4 GHz, 250 kbit/s, frames of up to 127 bytes; who hears two frames at a time gets neither. Its stations are the nodes of the segment, in the order of the file
+//	  topology          WORD              who hears whom: full (all), star (the first hears all, and all
+//	                                      hear it), grid (the next in four directions), disk (who is
+//	                                      near, at random places of a square, drawn until all are
+//	                                      connected); full without it
+//	  file              FILE              … or lines such as "0 3", numbers of stations that hear each
+//	                                      other; "#" begins a comment
+//	  columns           NUMBER            of a grid; without it as many as rows
+//	  side              LENGTH            of the square of a disk; 100m without it
+//	  reach             LENGTH            how far stations of a disk hear each other; 30m without it
+//	  csma              unslotted, none   whether stations listen before they send; unslotted without it
+//	  min_be            NUMBER            macMinBE; 3 without it
+//	  max_be            NUMBER            macMaxBE; 5 without it
+//	  backoffs          NUMBER            macMaxCSMABackoffs; 4 without it
+//	  forward           true, false       whether stations send on what is not for them: multicast once
+//	                                      each, unicast along a shortest way; true without it, except in
+//	                                      full
+//	  jitter            TIME              how long at most they wait before they send on a multicast;
+//	                                      100ms without it
+//	  frames            NUMBER            how many frames wait at a station, beyond which they are lost;
+//	                                      64 without it
 //
 //	Every ACTION and every FAULT
 //	  at                TIME              when it happens, since the beginning; 0s without it
@@ -323,6 +347,10 @@
 //	  message_bytes     query_bytes + response_bytes
 //	  collisions        frames that collided meanwhile
 //	  drops             datagrams that found no room in a queue or a receive buffer
+//	  frames            frames that were sent meanwhile on media and radios
+//	  send_mj           millijoules that all radios together spent on sending meanwhile
+//	  receive_mj        … on receiving, also what was for others
+//	  idle_mj           … on listening while nothing was on the air
 //	  recall_1s         of the nodes that should, how many had answered after 1s
 //	  t50_ms            until half of the nodes that should had answered
 //	  t90_ms            until 90% of them had
@@ -364,6 +392,10 @@
 //	  bytes             bytes of CoAP in them
 //	  lost              datagrams that did not arrive
 //	  duplicated        copies that the network made
+//	  send_mj           millijoules that all radios together spent on sending
+//	  receive_mj        … on receiving, also what was for others
+//	  idle_mj           … on listening while nothing was on the air
+//	  most_mj           millijoules that the node spent on sending and receiving that spent most
 //	  violations        invariants that did not hold
 //
 //	VALUES

@@ -136,11 +136,26 @@ var (
 		{"bandwidth", "BANDWIDTH", "what its router or bridge passes, in each direction; without it any amount"},
 		{"queue", "SIZE", "what waits for that, beyond which it is lost; 64KiB without it"},
 		{"medium", "MEDIUM", "what its nodes share to send; without it frames do not collide"},
+		{"radio", "RADIO", "an IEEE 802.15.4 radio with 6LoWPAN, instead of a medium; nothing joins it to other segments"},
 	}}
 	mediumKeys = &section{title: "A MEDIUM: one frame at a time; two that overlap are lost, both, for everyone", keys: []key{
 		{"bandwidth", "BANDWIDTH", "how fast frames are sent"},
 		{"overhead", "SIZE", "what a frame has besides the payload of its datagram; without it the headers of IP and UDP"},
 		{"queue", "SIZE", "what waits at one node to be sent, beyond which it is lost; 64KiB without it"},
+	}}
+	radioKeys = &section{title: "A RADIO: IEEE 802.15.4 at 2.4 GHz, 250 kbit/s, frames of up to 127 bytes; who hears two frames at a time gets neither. Its stations are the nodes of the segment, in the order of the file", keys: []key{
+		{"topology", "WORD", "who hears whom: full (all), star (the first hears all, and all hear it), grid (the next in four directions), disk (who is near, at random places of a square, drawn until all are connected); full without it"},
+		{"file", "FILE", "… or lines such as \"0 3\", numbers of stations that hear each other; \"#\" begins a comment"},
+		{"columns", "NUMBER", "of a grid; without it as many as rows"},
+		{"side", "LENGTH", "of the square of a disk; 100m without it"},
+		{"reach", "LENGTH", "how far stations of a disk hear each other; 30m without it"},
+		{"csma", "unslotted, none", "whether stations listen before they send; unslotted without it"},
+		{"min_be", "NUMBER", "macMinBE; 3 without it"},
+		{"max_be", "NUMBER", "macMaxBE; 5 without it"},
+		{"backoffs", "NUMBER", "macMaxCSMABackoffs; 4 without it"},
+		{"forward", "true, false", "whether stations send on what is not for them: multicast once each, unicast along a shortest way; true without it, except in full"},
+		{"jitter", "TIME", "how long at most they wait before they send on a multicast; 100ms without it"},
+		{"frames", "NUMBER", "how many frames wait at a station, beyond which they are lost; 64 without it"},
 	}}
 	timeKeys = &section{title: "Every ACTION and every FAULT", keys: []key{
 		{"at", "TIME", "when it happens, since the beginning; 0s without it"},
@@ -235,7 +250,7 @@ var (
 // sections are all tables, in the order in which Help shows them.
 func sections() []*section {
 	return []*section{
-		fileKeys, groupKeys, resourceKeys, paramKeys, linkKeys, segmentKeys, mediumKeys,
+		fileKeys, groupKeys, resourceKeys, paramKeys, linkKeys, segmentKeys, mediumKeys, radioKeys,
 		timeKeys, actionKeys, discoverKeys, askKeys, requestKeys, paceKeys, loadKeys, transferKeys, observeKeys, changeKeys, publishKeys, subscribeKeys,
 		lastKeys, crashKeys, partitionKeys, disturbKeys, lieKeys, killKeys, rebindKeys,
 	}

@@ -53,6 +53,10 @@ var (
 		{"message_bytes", plain, "query_bytes + response_bytes"},
 		{"collisions", plain, "frames that collided meanwhile"},
 		{"drops", plain, "datagrams that found no room in a queue or a receive buffer"},
+		{"frames", plain, "frames that were sent meanwhile on media and radios"},
+		{"send_mj", plain, "millijoules that all radios together spent on sending meanwhile"},
+		{"receive_mj", plain, "… on receiving, also what was for others"},
+		{"idle_mj", plain, "… on listening while nothing was on the air"},
 		{"recall_1s", share, "of the nodes that should, how many had answered after 1s"},
 		{"t50_ms", milliseconds, "until half of the nodes that should had answered"},
 		{"t90_ms", milliseconds, "until 90% of them had"},
@@ -86,6 +90,10 @@ var (
 		{"bytes", plain, "bytes of CoAP in them"},
 		{"lost", plain, "datagrams that did not arrive"},
 		{"duplicated", plain, "copies that the network made"},
+		{"send_mj", plain, "millijoules that all radios together spent on sending"},
+		{"receive_mj", plain, "… on receiving, also what was for others"},
+		{"idle_mj", plain, "… on listening while nothing was on the air"},
+		{"most_mj", plain, "millijoules that the node spent on sending and receiving that spent most"},
 		{"violations", plain, "invariants that did not hold"},
 	}
 )

@@ -30,6 +30,8 @@ type Report struct {
 	Bytes      uint64 `json:"bytes"`
 	Lost       uint64 `json:"lost"`
 	Duplicated uint64 `json:"duplicated"`
+	// Energy is what the radios have spent; nil without radio.
+	Energy *EnergyReport `json:"energy,omitempty"`
 	// Actions are the results of what the nodes did.
 	Actions []ActionReport `json:"actions"`
 	// Rivals are what the strategies came to that are compared; see compare.
@@ -97,6 +99,7 @@ func (r *run) report(seed uint64) *Report {
 	}
 	net := r.w.NetStats()
 	rep.Sent, rep.Deliveries, rep.Bytes, rep.Lost, rep.Duplicated = net.Sent, net.Delivered, net.DeliveredBytes, net.LostTotal(), net.Duplicated
+	rep.Energy = r.energy()
 	for i, a := range r.s.actions {
 		r.tallies[i].unwatch(r, a)
 		ar := ActionReport{Name: a.name, Verb: string(a.verb)}
@@ -154,7 +157,19 @@ func (r *run) value(o operand, rep *Report) float64 {
 }
 
 func (rep *Report) value(name string) float64 {
+	var e EnergyReport
+	if rep.Energy != nil {
+		e = *rep.Energy
+	}
 	switch name {
+	case "send_mj":
+		return e.SendMJ
+	case "receive_mj":
+		return e.ReceiveMJ
+	case "idle_mj":
+		return e.IdleMJ
+	case "most_mj":
+		return e.MostMJ
 	case "nodes":
 		return float64(rep.Nodes)
 	case "virtual_ms":

@@ -11,6 +11,7 @@ import (
 type segment struct {
 	nodes *selector
 	sim.Segment
+	ether *ether // nil without radio
 }
 
 // segmentsOf reads which nodes are neighbours, and what they share.
@@ -49,6 +50,14 @@ func (d *decoder) segmentsOf(o *object, s *Scenario) {
 			x.Medium.Bandwidth, x.Medium.Queue = r.Bandwidth, r.Queue
 			mo.size("overhead", &x.Medium.Overhead, 65575)
 		}
+		if v := so.find("radio"); v != nil {
+			x.ether = d.radioOf(d.object(v, path+".radio", radioKeys))
+			for _, k := range []string{"medium", "up", "bridge", "bandwidth", "queue", "border"} {
+				if so.find(k) != nil {
+					so.fail(k, "it does not go with radio, which nothing joins to other segments")
+				}
+			}
+		}
 		s.segments = append(s.segments, x)
 	})
 }
@@ -70,8 +79,14 @@ func (r *run) divide(x *segment) error {
 	name := "in/" + strings.TrimPrefix(x.Name, segmentMark)
 	var err error
 	seg := x.Segment
-	if seg.Nodes, err = r.set(name, r.chosen(x.nodes, name, 0), false); err != nil {
+	who := r.chosen(x.nodes, name, 0)
+	if seg.Nodes, err = r.set(name, who, false); err != nil {
 		return err
+	}
+	if x.ether != nil {
+		if seg.Radio, err = r.tune(x.ether, x.Name, who); err != nil {
+			return err
+		}
 	}
 	return r.w.Segment(seg)
 }

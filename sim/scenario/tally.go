@@ -160,6 +160,14 @@ func (t *tally) value(name string) float64 {
 		return float64(t.sent.collisions)
 	case "drops":
 		return float64(t.sent.drops)
+	case "frames":
+		return float64(t.sent.frames)
+	case "send_mj":
+		return t.sent.energy.send
+	case "receive_mj":
+		return t.sent.energy.receive
+	case "idle_mj":
+		return t.sent.energy.idle
 	case "recall_1s":
 		soon := uint64(0)
 		for _, d := range t.found {

@@ -10,7 +10,8 @@ import (
 type traffic struct {
 	queries, responses        uint64 // datagrams of the askers, and of all others
 	queryBytes, responseBytes uint64 // with their headers
-	collisions, drops         uint64
+	collisions, drops, frames uint64
+	energy                    spent
 }
 
 // datagramHeaders is what IP (version 4) and UDP add to each datagram.
@@ -19,7 +20,7 @@ const datagramHeaders = 20 + 8
 // traffic returns what has been sent so far; the askers of t are those who ask.
 func (r *run) traffic(a *action, t *tally) traffic {
 	net := r.w.NetStats()
-	x := traffic{collisions: net.Collisions, drops: droppedIn(&net)}
+	x := traffic{collisions: net.Collisions, drops: droppedIn(&net), frames: net.Frames, energy: spentOn(net.Energy)}
 	for _, i := range t.askers {
 		name := r.s.nodes.name(i)
 		for _, host := range [...]string{name, name + askerMark + a.name, name + querierMark} {
@@ -40,6 +41,8 @@ func (x *traffic) plus(y, less traffic) {
 	x.responseBytes += y.responseBytes - less.responseBytes
 	x.collisions += y.collisions - less.collisions
 	x.drops += y.drops - less.drops
+	x.frames += y.frames - less.frames
+	x.energy.plus(y.energy, less.energy)
 }
 
 // watch counts what is sent from now on, until the answers no longer count.
