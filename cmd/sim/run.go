@@ -276,6 +276,7 @@ func (o *outputs) begin(w *sim.World) {
 	}
 	if o.packet != nil {
 		w.Watch(o.packet.Record)
+		w.WatchFrames(o.packet.RecordFrame)
 	}
 	if o.page != nil {
 		o.page.collector.Begin(w)

@@ -14,7 +14,7 @@ import (
 // TestBadUsage: the message says what is wrong, and nothing is run.
 func TestBadUsage(t *testing.T) {
 	for _, tt := range []struct{ args, want string }{
-		{"run", "run needs a FILE, or the name of a shipped scenario, such as sim run chaos"},
+		{"run", "run needs a FILE, or the name of a shipped scenario, such as sim run campus-multihop"},
 		{"run a b", `run takes one FILE; "b" is too much`},
 		{"run hello --seed x", `invalid argument "x" for "--seed" flag: want a whole number from 0 to 18446744073709551615, not "x"`},
 		{"run hello --speed fast", `invalid argument "fast" for "--speed" flag: want max, or a multiple of real time such as 1x or 10x`},

@@ -16,7 +16,13 @@
 //   - lost: each copy that is lost, when and where it is; a comment says why, and
 //     who does not receive it.
 //
-// A datagram that goes in fragments is one packet. The headers are those that the
+// With RecordFrame there is a fourth, "air": each frame on an IEEE 802.15.4 radio
+// when it begins, without its FCS (link type 230), as compressed and fragmented as
+// it is:
+//
+//	w.WatchFrames(p.RecordFrame)
+//
+// In the other three a datagram that goes in fragments is one packet. The headers are those that the
 // network would need: checksums are right, also of payloads that were damaged on
 // the way. Equal Worlds make equal files.
 package pcap
@@ -52,6 +58,8 @@ type Writer struct {
 	out    *pcapgo.NgWriter
 	buffer gopacket.SerializeBuffer
 	id     uint16 // of the last IPv4 packet
+	air    int    // the interface of frames, 0 until there is one
+	frame  []byte
 	err    error
 }
 
@@ -98,6 +106,27 @@ func (p *Writer) Record(t *sim.Transit) {
 	data := p.buffer.Bytes()
 	info := gopacket.CaptureInfo{Timestamp: t.Time(), CaptureLength: len(data), Length: len(data), InterfaceIndex: view}
 	if err := p.out.WritePacketWithOptions(info, data, options); err != nil {
+		p.err = fmt.Errorf("pcap: writing: %w", err)
+	}
+}
+
+// linkType802154 is IEEE 802.15.4 without FCS, LINKTYPE_IEEE802_15_4_NOFCS.
+const linkType802154 layers.LinkType = 230
+
+// RecordFrame writes a frame on a radio; it is for World.WatchFrames. After an
+// error, which Flush returns, it does nothing.
+func (p *Writer) RecordFrame(f sim.AirFrame) {
+	if p.err != nil {
+		return
+	}
+	if p.air == 0 {
+		if p.air, p.err = p.out.AddInterface(pcapgo.NgInterface{Name: "air", Description: "frames on an IEEE 802.15.4 radio", LinkType: linkType802154}); p.err != nil {
+			return
+		}
+	}
+	p.frame = f.Append(p.frame[:0])
+	info := gopacket.CaptureInfo{Timestamp: f.Time(), CaptureLength: len(p.frame), Length: len(p.frame), InterfaceIndex: p.air}
+	if err := p.out.WritePacket(info, p.frame); err != nil {
 		p.err = fmt.Errorf("pcap: writing: %w", err)
 	}
 }
