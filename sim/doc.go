@@ -83,7 +83,9 @@
 //	World.Interface  how a node is joined: what it can send, its receive buffer,
 //	                 how long it is busy with a datagram, hop limits
 //	World.Segment    who is whose neighbour, what routers stop, and which of them
-//	                 share a Medium on which frames collide
+//	                 share a Medium on which frames collide, or a Radio (IEEE
+//	                 802.15.4 with 6LoWPAN, see package radio) with an account of
+//	                 their energy: World.Energy
 //	World.NAT        who is seen with another address; World.Rebind
 //	World.Partition  who cannot reach whom for now; World.Heal
 //	World.Fault      what happens to chosen datagrams
