@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"encoding/binary"
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"runtime"
@@ -65,7 +66,7 @@ func TestAskerAnswers(t *testing.T) {
 	require.Equal(t, uint64(3), a.Stats().Again)
 	require.Equal(t, uint64(1), a.Stats().TooMany)
 	// Numbers that nothing was asked with do no harm.
-	for _, n := range []int{-1, 1, 1 << 40} {
+	for _, n := range []int{-1, 1, math.MaxInt} {
 		NewAsker(AskerConfig{}).Answer(t0, n, InstanceID{1}, "", askerFrom)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -107,7 +108,7 @@ func TestRoundHashes(t *testing.T) {
 }
 
 func TestFilterSize(t *testing.T) {
-	for _, c := range [][3]int{{0, 10, 0}, {1, 10, 2}, {4, 10, 5}, {800, 10, 1000}, {10000, 10, MaxRoundFilter}, {1 << 62, 1 << 62, MaxRoundFilter}, {-1, 10, 0}, {1, 0, 0}} {
+	for _, c := range [][3]int{{0, 10, 0}, {1, 10, 2}, {4, 10, 5}, {800, 10, 1000}, {10000, 10, MaxRoundFilter}, {math.MaxInt, math.MaxInt, MaxRoundFilter}, {-1, 10, 0}, {1, 0, 0}} {
 		require.Equal(t, c[2], FilterSize(c[0], c[1]))
 	}
 }
