@@ -39,6 +39,7 @@ func busy(t *testing.T, cfg pcap.Config, damage float64) (file []byte, stats sim
 	require.NoError(t, w.Segment(sim.Segment{Name: "lab", Nodes: "s[0-4]"}))
 	require.NoError(t, w.NAT(sim.NAT{Nodes: "s0", Addr: netip.MustParseAddr("192.0.2.1")}))
 	require.NoError(t, w.Interface("s4", sim.Interface{Buffer: 1}))
+	gathered := 0
 	for i := range 10 {
 		n, err := w.Node(fmt.Sprintf("s%d", i), actors.Config{Listen: []string{fmt.Sprintf("10.0.0.%d:5683", i+1), fmt.Sprintf("[2001:db8::%d]:5683", i+1)}})
 		require.NoError(t, err)
@@ -63,10 +64,15 @@ func busy(t *testing.T, cfg pcap.Config, damage float64) (file []byte, stats sim
 				_, _ = n.Get(ctx, "coap://"+host+[]string{"/temp", "/large", "/none"}[k%3], codec.Accept(codec.TextPlain))
 				_, _ = n.Ping(ctx, "coap://"+host)
 			}
-			n.Go(actors.Request{Method: codec.GET, URI: "coap://[ff05::fd]/temp", NonConfirmable: true}, func(*actors.Response, error) {})
+			for _, err := range n.Gather(ctx, actors.Request{URI: "coap://[ff05::fd]/temp"}) {
+				if err == nil {
+					gathered++
+				}
+			}
 		})
 	}
 	require.NoError(t, w.RunUntilIdle(time.Hour))
+	require.Positive(t, gathered)
 	require.NoError(t, p.Flush())
 	stats = w.NetStats()
 	require.True(t, stats.Balanced())
