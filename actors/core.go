@@ -29,6 +29,11 @@ var (
 	errTooMany  = &CodeError{Code: codec.TooManyRequests, Diagnostic: "too many discoveries"}
 )
 
+// coreOptions are the options of a message to that resource, and others.
+func coreOptions(others ...codec.Option) codec.Options {
+	return append(codec.Options{codec.URIPath(coreSegments[0]), codec.URIPath(coreSegments[1])}, others...)
+}
+
 func (n *Node) coreRoute() *Route { return n.newRoute(corePath, coreSegments, &coreResource) }
 
 // responder is what a node knows of those who discover it.

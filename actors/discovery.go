@@ -135,7 +135,7 @@ func (d *discovery) send(ask *protocol.Ask) error {
 	if err != nil {
 		return err
 	}
-	o := codec.Options{codec.StringOption(codec.OptionURIPath, coreSegments[0]), codec.StringOption(codec.OptionURIPath, coreSegments[1])}
+	o := coreOptions()
 	for _, f := range d.query.Filters {
 		o = append(o, codec.StringOption(codec.OptionURIQuery, f))
 	}

@@ -79,11 +79,10 @@ func (h *hostCall) send(g *groupCall) error {
 	if err != nil {
 		return err
 	}
-	m := codec.Message{Code: codec.GET, Options: codec.Options{
-		codec.StringOption(codec.OptionURIPath, coreSegments[0]), codec.StringOption(codec.OptionURIPath, coreSegments[1]),
+	m := codec.Message{Code: codec.GET, Options: coreOptions(
 		codec.StringOption(codec.OptionURIQuery, "ep="+h.name), quietPlain(),
 		codec.StringOption(codec.OptionDiscovery, h.name),
-	}}
+	)}
 	_, err = g.send(&m, places...)
 	return err
 }

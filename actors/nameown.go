@@ -160,12 +160,11 @@ func (m *naming) say(h protocol.Hello) {
 	if !ok {
 		return
 	}
-	msg := codec.Message{Type: codec.NON, Code: codec.POST, MessageID: id, Options: codec.Options{
-		codec.StringOption(codec.OptionURIPath, coreSegments[0]), codec.StringOption(codec.OptionURIPath, coreSegments[1]),
-		codec.NoResponse(2 | 8 | 16),
+	msg := codec.Message{Type: codec.NON, Code: codec.POST, MessageID: id, Options: coreOptions(
+		codec.NoResponse(2|8|16),
 		codec.StringOption(codec.OptionDiscovery, m.probe.Name()),
 		codec.OpaqueOption(codec.OptionDiscoveryRound, h.Append(nil)),
-	}}
+	)}
 	for _, to := range places {
 		_, _ = n.shard.send(&msg, to, "")
 	}

@@ -1,6 +1,9 @@
 package main
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // bus is a server or a broker with its publisher and subscribers.
 type bus interface {
@@ -15,6 +18,28 @@ type bus interface {
 	pid() int
 	// close ends everything, and returns what has gone wrong meanwhile.
 	close() error
+}
+
+// fault is the first thing that has gone wrong with a bus, until it is closed.
+type fault struct {
+	first atomic.Pointer[error]
+	ended atomic.Bool
+}
+
+func (f *fault) fail(err error) {
+	if !f.ended.Load() {
+		f.first.CompareAndSwap(nil, &err)
+	}
+}
+
+// end: nothing that goes wrong from now on counts.
+func (f *fault) end() { f.ended.Store(true) }
+
+func (f *fault) err() error {
+	if err := f.first.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // traffic is what crosses the network: IP packets, and the bytes in them.

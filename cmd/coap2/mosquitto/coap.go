@@ -19,11 +19,10 @@ type coapBus struct {
 	con    bool
 	rule   func(i int) string // the rule of subscriber i; nil = none
 
-	mu    sync.Mutex
-	subs  []*coapClient
-	pub   *coapClient
-	wrong atomic.Pointer[error]
-	ended atomic.Bool
+	mu   sync.Mutex
+	subs []*coapClient
+	pub  *coapClient
+	fault
 }
 
 // coapClient is a socket, and what has passed through it.
@@ -176,23 +175,13 @@ func (b *coapBus) wire() (t traffic) {
 
 func (b *coapBus) pid() int { return b.server.cmd.Process.Pid }
 
-// fail keeps the first thing that has gone wrong.
-func (b *coapBus) fail(err error) {
-	if !b.ended.Load() {
-		b.wrong.CompareAndSwap(nil, &err)
-	}
-}
-
 func (b *coapBus) close() error {
-	b.ended.Store(true)
+	b.end()
 	for _, c := range append(b.subs, b.pub) {
 		if c != nil && c.conn != nil {
 			_ = c.conn.Close()
 		}
 	}
 	b.server.stop()
-	if err := b.wrong.Load(); err != nil {
-		return *err
-	}
-	return nil
+	return b.err()
 }

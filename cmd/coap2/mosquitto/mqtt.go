@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/eclipse/paho.golang/packets"
@@ -24,8 +23,7 @@ type mqttBus struct {
 	conns []*net.TCPConn
 	pub   *mqttClient
 	acks  chan struct{} // of what the publisher sends
-	wrong atomic.Pointer[error]
-	ended atomic.Bool
+	fault
 }
 
 type mqttClient struct {
@@ -158,21 +156,11 @@ func (b *mqttBus) wire() (t traffic) {
 
 func (b *mqttBus) pid() int { return b.broker.cmd.Process.Pid }
 
-// fail keeps the first thing that has gone wrong.
-func (b *mqttBus) fail(err error) {
-	if !b.ended.Load() {
-		b.wrong.CompareAndSwap(nil, &err)
-	}
-}
-
 func (b *mqttBus) close() error {
-	b.ended.Store(true)
+	b.end()
 	for _, c := range b.conns {
 		_ = c.Close()
 	}
 	b.broker.stop()
-	if err := b.wrong.Load(); err != nil {
-		return *err
-	}
-	return nil
+	return b.err()
 }
