@@ -154,6 +154,9 @@ func idle(n *Node) bool {
 	for _, sh := range n.shards {
 		sh.loop.mu.Lock()
 		busy = busy || sh.loop.draining || len(sh.loop.queue) > sh.loop.head
+		if !busy && sh.obs != nil { // what notifications leave for later is not in the queue
+			busy = len(sh.obs.work) > 0 || sh.obs.table.Pending()
+		}
 	}
 	for _, sh := range n.shards {
 		sh.loop.mu.Unlock()

@@ -54,13 +54,14 @@ func (a *acknowledging) drive(until int) {
 
 // observed starts a node with a resource that so many peers observe.
 func observed(tb testing.TB, peers int, res Resource) (*Node, *Route, *acknowledging) {
-	return subscribed(tb, peers, res, nil)
+	return subscribed(tb, nil, peers, res, nil)
 }
 
-// subscribed is observed with rules, one for each peer.
-func subscribed(tb testing.TB, peers int, res Resource, rule func(i int) string) (*Node, *Route, *acknowledging) {
+// subscribed is observed with rules, one for each peer, in an Env (nil: the
+// system's).
+func subscribed(tb testing.TB, env *Env, peers int, res Resource, rule func(i int) string) (*Node, *Route, *acknowledging) {
 	mem := &acknowledging{}
-	n, err := Start(Config{Open: func() (netio.Transport, error) { return mem, nil }, Log: slog.New(slog.DiscardHandler)})
+	n, err := Start(Config{Env: env, Open: func() (netio.Transport, error) { return mem, nil }, Log: slog.New(slog.DiscardHandler)})
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, n.Stop(context.Background())) })
 	state, _ := Text("hello world")

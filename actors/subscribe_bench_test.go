@@ -30,7 +30,7 @@ func BenchmarkSamples(b *testing.B) {
 		{"edge", func(i int) string { return "rising(value == " + strconv.Itoa(i/2) + ")" }},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			n, route, mem := subscribed(b, peers, Resource{Queue: 1024}, c.rule)
+			n, route, mem := subscribed(b, nil, peers, Resource{Queue: 1024}, c.rule)
 			payloads := make([]string, distinct)
 			for i := range payloads {
 				payloads[i] = strconv.Itoa(i)

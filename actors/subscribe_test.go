@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -269,15 +270,19 @@ func TestSubscribeOnTheWire(t *testing.T) {
 // does so many evaluations and no more.
 func TestTurnsAreShort(t *testing.T) {
 	const peers = 3*maxRulePart + 100
-	n, route, mem := subscribed(t, peers, Resource{Queue: 10}, func(i int) string {
+	env, clock := *SystemEnv(), newStillClock()
+	env.Clock = clock
+	n, route, mem := subscribed(t, &env, peers, Resource{Queue: 10}, func(i int) string {
 		return "value > " + strconv.Itoa(i) + "; epmin=1ms" // looked at with every sample
 	})
 	const samples = 5
 	for i := range samples {
+		clock.advance(time.Millisecond)
 		require.NoError(t, route.Publish(strconv.Itoa(peers+i)))
-		eventually(t, func() bool { return n.Stats().Observe.Samples == uint64(i+1) }, "evaluated")
+		settle(n)
+		require.EqualValues(t, i+1, n.Stats().Observe.Samples)
+		require.EqualValues(t, peers*(i+1), n.Stats().Observe.Selected)
 	}
-	eventually(t, func() bool { return n.Stats().Observe.Selected >= peers*samples*9/10 }, "selected")
 	mem.drive(0)
 	done := make(chan int)
 	n.soon(func() { done <- n.shard.obs.longest })
