@@ -114,6 +114,7 @@ func TestBadFiles(t *testing.T) {
 		{"a world compared", head + "run:\n  find: {discover: all, from: a}\ncompare: single\nexpect:\n  - nodes > 1 * nodes of single\n", `f.yaml:10: expect: "nodes" is no result of an action; others cannot be compared`},
 		{"units", head + "expect:\n  - nodes > 5ms\n", `f.yaml:7: expect: "nodes > 5ms" compares a number with a time`},
 		{"a side is missing", head + "expect:\n  - nodes >\n", "f.yaml:7: expect: one side of the comparison is missing"},
+		{"a second factor is missing", head + "expect:\n  - nodes > 2 ** nodes\n", `f.yaml:7: expect: "* nodes": before * stands a number or a share, such as 0.99 or 99%`},
 		{"a factor is missing", head + "expect:\n  - nodes > x * nodes\n", `f.yaml:7: expect: "x * nodes": before * stands a number or a share, such as 0.99 or 99%`},
 		{"no file", "version: 1\nbase: nowhere.yaml\n", "f.yaml:2: base: nowhere.yaml: there is no such file"},
 		{"no shipped one", "version: 1\nbase: nowhere\n", "f.yaml:2: base: nowhere: there is no such file, and no such scenario is shipped; those are "},

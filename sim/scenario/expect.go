@@ -86,7 +86,7 @@ func parseOperand(s string, actions []*action, compared []strategy) (operand, un
 		if err == nil && o.metric == "" {
 			err = fmt.Errorf("%s: after * stands a result, such as requests", quote(s))
 		}
-		o.factor = f
+		o.factor *= f
 		return o, u, err
 	}
 	s, by, compares := strings.Cut(s, " of ")
@@ -114,7 +114,7 @@ func parseLiteral(s string) (float64, unit, bool) {
 	if p, ok := parsePercent(s); ok {
 		return p, share, true
 	}
-	if s[0] != '-' && s[0] != '.' && (s[0] < '0' || s[0] > '9') {
+	if s == "" || s[0] != '-' && s[0] != '.' && (s[0] < '0' || s[0] > '9') {
 		return 0, 0, false
 	}
 	if f, err := strconv.ParseFloat(strings.ReplaceAll(s, "_", ""), 64); err == nil && !math.IsInf(f, 0) {
