@@ -163,20 +163,39 @@ func (e *ether) cause(lost radio.Loss, from, to int) Cause {
 // it has none.
 func (w *World) Energy(node string) (e radio.Energy, ok bool) {
 	defer w.hold()()
-	id, ok := w.idOf(node)
-	if !ok {
+	a, station := w.stationOf(node)
+	if a == nil {
 		return e, false
 	}
-	class := w.classOf(id)
-	x := w.classes[class-1].ether()
+	return a.Energy(station), true
+}
+
+// Position returns where a node is, as far as its radio knows; ok is false if it
+// has none.
+func (w *World) Position(node string) (p radio.Place, ok bool) {
+	defer w.hold()()
+	a, station := w.stationOf(node)
+	if a == nil {
+		return p, false
+	}
+	return a.Position(station)
+}
+
+// stationOf returns which station of which Air a node is; nil if it is none.
+func (w *World) stationOf(node string) (*radio.Air, int) {
+	id, ok := w.idOf(node)
+	if !ok {
+		return nil, 0
+	}
+	x := w.classes[w.classOf(id)-1].ether()
 	if x == nil {
-		return e, false
+		return nil, 0
 	}
 	station := x.station(w, id)
 	if station < 0 {
-		return e, false
+		return nil, 0
 	}
-	return x.air.Energy(station), true
+	return x.air, station
 }
 
 // addRadio adds what the radios have counted.

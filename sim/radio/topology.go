@@ -23,6 +23,8 @@ type Topology struct {
 	near [][]int32
 	// toward are next hops by destination; -1 where there is none.
 	toward map[int][]int32
+	// places of the stations; nil = there are none yet.
+	places []Place
 }
 
 // Len returns how many stations there are.
@@ -31,20 +33,29 @@ func (t *Topology) Len() int { return t.n }
 // Full is a topology in which everyone hears everyone.
 func Full(n int) (*Topology, error) {
 	t, err := empty(n)
-	if err == nil {
-		t.full = true
+	if err != nil {
+		return nil, err
 	}
-	return t, err
+	columns := 1
+	for columns*columns < n {
+		columns++
+	}
+	t.full, t.places = true, rows(n, columns)
+	return t, nil
 }
 
 // Star is a topology in which station 0 hears all and all hear it, and no one
 // else: the others are hidden from each other.
 func Star(n int) (*Topology, error) {
 	t, err := empty(n)
-	for i := 1; i < n && err == nil; i++ {
+	if err != nil {
+		return nil, err
+	}
+	for i := 1; i < n; i++ {
 		t.join(0, i)
 	}
-	return t, err
+	t.places = circle(n)
+	return t, nil
 }
 
 // Grid is a topology of rows of so many columns, in which a station hears those
@@ -54,7 +65,10 @@ func Grid(n, columns int) (*Topology, error) {
 	if err == nil && (columns < 1 || columns > n) {
 		err = fmt.Errorf("radio: a grid of %d stations has 1 to %d columns, not %d", n, n, columns)
 	}
-	for i := 0; i < n && err == nil; i++ {
+	if err != nil {
+		return nil, err
+	}
+	for i := range n {
 		if (i+1)%columns != 0 && i+1 < n {
 			t.join(i, i+1)
 		}
@@ -62,7 +76,8 @@ func Grid(n, columns int) (*Topology, error) {
 			t.join(i, i+columns)
 		}
 	}
-	return t, err
+	t.places = rows(n, columns)
+	return t, nil
 }
 
 // Disk is a topology of stations at random places of a square, which hear each
@@ -76,17 +91,22 @@ func Disk(n, side, reach int, r *rand.Rand) (*Topology, error) {
 	if err != nil {
 		return nil, err
 	}
-	type place struct{ x, y int64 }
-	at := make([]place, n)
-	for i := range at {
-		at[i] = place{r.Int64N(int64(side)), r.Int64N(int64(side))}
+	t.places = make([]Place, n)
+	for i := range t.places {
+		t.places[i] = Place{int(r.Int64N(int64(side))), int(r.Int64N(int64(side)))}
 		for k := range i {
-			if dx, dy := at[i].x-at[k].x, at[i].y-at[k].y; dx*dx+dy*dy <= int64(reach)*int64(reach) {
+			if near(t.places[i], t.places[k], reach) {
 				t.join(k, i)
 			}
 		}
 	}
 	return t, nil
+}
+
+// near reports whether two places are no farther apart than reach.
+func near(a, b Place, reach int) bool {
+	dx, dy := int64(a.X-b.X), int64(a.Y-b.Y)
+	return dx*dx+dy*dy <= int64(reach)*int64(reach)
 }
 
 const (
