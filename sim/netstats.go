@@ -95,7 +95,11 @@ type NetStats struct {
 	Lost [Causes]uint64
 	// Frames is how many frames were sent on a Medium or Radio, and Collisions
 	// how many of them met others; each may carry a datagram to many receivers.
+	// Those of a Radio are without acknowledgements.
 	Frames, Collisions uint64
+	// Acks is how many acknowledgements were sent on Radios, Retries how often a
+	// frame was sent again for want of one, GivenUp how many frames never got one.
+	Acks, Retries, GivenUp uint64
 	// Energy is what the Radios of all nodes together have spent their time on.
 	Energy radio.Energy
 	// Queued is how many copies are under way or wait in a queue or buffer.

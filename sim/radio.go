@@ -155,6 +155,8 @@ func (e *ether) cause(lost radio.Loss, from, to int) Cause {
 		return LostInQueue
 	case lost&radio.Expired > 0:
 		return LostInBuffer
+	case lost&radio.NoAck > 0:
+		return LostUnreachable
 	}
 	return LostByHopLimit
 }
@@ -207,9 +209,13 @@ func (w *World) addRadio(s *NetStats) {
 		r, e := x.ether.air.Stats(), x.ether.air.TotalEnergy()
 		s.Frames += r.Frames
 		s.Collisions += r.Collisions
+		s.Acks += r.Acks
+		s.Retries += r.Retries
+		s.GivenUp += r.GivenUp
 		s.Energy.Sending += e.Sending
 		s.Energy.Receiving += e.Receiving
 		s.Energy.Idle += e.Idle
+		s.Energy.Asleep += e.Asleep
 	}
 }
 

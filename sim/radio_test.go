@@ -32,27 +32,31 @@ func TestRadio(t *testing.T) {
 	for _, x := range []struct {
 		name    string
 		forward bool
+		acks    bool
 		sends   []send
 		want    string
 		cause   sim.Cause
 		lost    int
 	}{
-		{"a neighbour", false, []send{{0, "a", "b", 14}}, "b@1280", 0, 0},
-		{"one who is farther", false, []send{{0, "a", "c", 14}}, "", sim.LostUnreachable, 1},
-		{"a frame at a time, with a gap", false, []send{{0, "a", "b", 14}, {0, "a", "b", 14}}, "b@1280 b@3200", 0, 0},
-		{"hidden nodes", false, []send{{0, "a", "b", 14}, {1000, "c", "b", 14}}, "", sim.LostInCollision, 2},
-		{"two fragments: 120 and 28 bytes", false, []send{{0, "a", "b", 108}}, "b@5760", 0, 0},
-		{"the second of them meets another", false, []send{{0, "a", "b", 108}, {5000, "c", "d", 0}}, "d@5832", sim.LostInCollision, 1},
-		{"too long", false, []send{{0, "a", "b", 1233}}, "", sim.LostByMTU, 1},
-		{"to all who hear it: one more byte", false, []send{{0, "b", "", 13}}, "a@1280 c@1280", sim.LostUnreachable, 1},
-		{"three hops: 46 bytes with the mesh header", true, []send{{0, "a", "d", 14}}, "d@4416", 0, 0},
-		{"to oneself", false, []send{{0, "a", "a", 14}}, "a@0", 0, 0},
+		{"a neighbour", false, false, []send{{0, "a", "b", 14}}, "b@1280", 0, 0},
+		{"one who is farther", false, false, []send{{0, "a", "c", 14}}, "", sim.LostUnreachable, 1},
+		{"a frame at a time, with a gap", false, false, []send{{0, "a", "b", 14}, {0, "a", "b", 14}}, "b@1280 b@3200", 0, 0},
+		{"hidden nodes", false, false, []send{{0, "a", "b", 14}, {1000, "c", "b", 14}}, "", sim.LostInCollision, 2},
+		{"two fragments: 120 and 28 bytes", false, false, []send{{0, "a", "b", 108}}, "b@5760", 0, 0},
+		{"the second of them meets another", false, false, []send{{0, "a", "b", 108}, {5000, "c", "d", 0}}, "d@5832", sim.LostInCollision, 1},
+		{"too long", false, false, []send{{0, "a", "b", 1233}}, "", sim.LostByMTU, 1},
+		{"to all who hear it: one more byte", false, false, []send{{0, "b", "", 13}}, "a@1280 c@1280", sim.LostUnreachable, 1},
+		{"three hops: 46 bytes with the mesh header", true, false, []send{{0, "a", "d", 14}}, "d@4416", 0, 0},
+		{"an acknowledgement of 352, 192 later, and then the gap", false, true, []send{{0, "a", "b", 14}, {0, "a", "b", 14}}, "b@1280 b@3744", 0, 0},
+		{"the second fragment is sent again after 864", false, true, []send{{0, "a", "b", 108}, {5400, "c", "d", 0}}, "d@6232 b@8256", 0, 0},
+		{"each hop is acknowledged", true, true, []send{{0, "a", "d", 14}}, "d@5504", 0, 0},
+		{"to oneself", false, false, []send{{0, "a", "a", 14}}, "a@0", 0, 0},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			c := newCrowd(t, 1, "a", "b", "c", "d", "out")
 			require.NoError(t, c.w.Link("", "", sim.Link{}))
 			require.NoError(t, c.w.Segment(sim.Segment{Name: "air", Nodes: "a,b,c,d", Radio: &sim.Radio{
-				Config: radio.Config{Topology: grid(t, 4, 1), Access: radio.NoAccess, Forward: x.forward}}}))
+				Config: radio.Config{Topology: grid(t, 4, 1), Access: radio.NoAccess, Forward: x.forward, NoAcks: !x.acks}}}))
 			var got []string
 			for _, name := range []string{"a", "b", "c", "d", "out"} {
 				c.peers[name].OnReceive = func(netio.Datagram) { got = append(got, fmt.Sprintf("%s@%d", name, c.w.Elapsed().Microseconds())) }
@@ -93,17 +97,23 @@ func TestRadioEnergy(t *testing.T) {
 	require.Equal(t, 3, c.lost(sim.LostUnreachable))
 	e, ok := c.w.Energy("a")
 	require.True(t, ok)
-	require.Equal(t, radio.Energy{Sending: 1280 * time.Microsecond, Idle: time.Second - 1280*time.Microsecond}, e)
+	require.Equal(t, radio.Energy{Sending: 1280 * time.Microsecond, Receiving: 352 * time.Microsecond, Idle: time.Second - 1632*time.Microsecond}, e)
 	require.Equal(t, int64(66_816), e.SendNJ()) // 52.2 mW · 1.28 ms
 	e, ok = c.w.Energy("b")
 	require.True(t, ok)
-	require.Equal(t, radio.Energy{Receiving: 1280 * time.Microsecond, Idle: time.Second - 1280*time.Microsecond}, e)
+	require.Equal(t, radio.Energy{Sending: 352 * time.Microsecond, Receiving: 1280 * time.Microsecond, Idle: time.Second - 1632*time.Microsecond}, e)
 	require.Equal(t, int64(72_192), e.ReceiveNJ()) // 56.4 mW · 1.28 ms
+	p, ok := c.w.Position("a")                     // which is station 1
+	require.True(t, ok)
+	require.Equal(t, radio.Place{X: 10_000}, p)
 	for _, name := range []string{"c", "out", "nobody"} {
 		_, ok = c.w.Energy(name)
 		require.False(t, ok, name)
+		_, ok = c.w.Position(name)
+		require.False(t, ok, name)
 	}
-	require.Equal(t, radio.Energy{Sending: 1280 * time.Microsecond, Receiving: 1280 * time.Microsecond, Idle: 2*time.Second - 2560*time.Microsecond}, c.w.NetStats().Energy)
+	require.Equal(t, radio.Energy{Sending: 1632 * time.Microsecond, Receiving: 1632 * time.Microsecond, Idle: 2*time.Second - 3264*time.Microsecond}, c.w.NetStats().Energy)
+	require.Equal(t, 1, int(c.w.NetStats().Acks))
 
 	air.Clock = fakeClock{}
 	require.ErrorContains(t, c.w.Segment(sim.Segment{Name: "x", Nodes: "a", Radio: air}), "are the World's")

@@ -24,26 +24,37 @@ import (
 // headers, fragments and compressed headers, down to CoAP.
 func TestTsharkRadio(t *testing.T) {
 	command := tshark(t)
-	for _, forward := range []bool{true, false} {
+	for i, forward := range []bool{true, false, true} {
+		cfg := radio.Config{Forward: forward}
+		if i == 2 {
+			cfg.Duty.Wake = 100 * time.Millisecond
+		}
 		w := sim.New(7)
 		t.Cleanup(w.Close)
 		var out bytes.Buffer
 		p, err := pcap.New(&out, pcap.Config{NoSent: true, NoDelivered: true, NoLost: true})
 		require.NoError(t, err)
-		frames, fragments, datagrams := 0, 0, 0
+		frames, fragments, datagrams, acks, requests := 0, 0, 0, 0, 0
 		w.WatchFrames(func(f sim.AirFrame) {
-			frames++
-			if f.Datagram.Size > 116 {
+			switch {
+			case f.Ack:
+				acks++
+			case f.Datagram.Size > 116:
+				frames++
 				fragments++
-			} else {
+			default:
+				frames++
 				datagrams++
+			}
+			if f.Request {
+				requests++
 			}
 			require.Len(t, f.Append(nil), f.Size()-2, "all but the FCS")
 			p.RecordFrame(f)
 		})
-		topology, err := radio.Grid(9, 3)
+		cfg.Topology, err = radio.Grid(9, 3)
 		require.NoError(t, err)
-		require.NoError(t, w.Segment(sim.Segment{Name: "air", Nodes: "*", Radio: &sim.Radio{Config: radio.Config{Topology: topology, Forward: forward}}}))
+		require.NoError(t, w.Segment(sim.Segment{Name: "air", Nodes: "*", Radio: &sim.Radio{Config: cfg}}))
 		for i := range 9 {
 			listen := fmt.Sprintf("[2001:db8::%d]:5683", i+1)
 			if i == 5 {
@@ -74,7 +85,7 @@ func TestTsharkRadio(t *testing.T) {
 
 		name := filepath.Join(t.TempDir(), "radio.pcapng")
 		require.NoError(t, os.WriteFile(name, out.Bytes(), 0o600))
-		fields := []string{"6lowpan.pattern", "_ws.malformed", "_ws.expert.severity", "6lowpan.frag.tag", "coap.code", "udp.checksum.status", "6lowpan.reassembled.length", "ipv6.dst", "6lowpan.mesh.orig16"}
+		fields := []string{"6lowpan.pattern", "_ws.malformed", "_ws.expert.severity", "6lowpan.frag.tag", "coap.code", "udp.checksum.status", "6lowpan.reassembled.length", "ipv6.dst", "6lowpan.mesh.orig16", "wpan.frame_type", "wpan.ack_request"}
 		args := []string{"-n", "-r", name, "-o", "udp.check_checksum:TRUE", "-T", "fields"}
 		for _, f := range fields {
 			args = append(args, "-e", f)
@@ -94,6 +105,10 @@ func TestTsharkRadio(t *testing.T) {
 			}
 		}
 		require.Equal(t, frames, has["6lowpan.pattern"])
+		require.Equal(t, acks, has["wpan.frame_type=0x02"]+has["wpan.frame_type=0x0002"])
+		require.NotZero(t, acks)
+		require.Equal(t, requests, has["wpan.ack_request=True"]+has["wpan.ack_request=1"])
+		require.GreaterOrEqual(t, requests, acks)
 		require.Zero(t, has["_ws.malformed"])
 		require.Zero(t, has["_ws.expert.severity=8388608"], "errors")
 		require.Equal(t, fragments, has["6lowpan.frag.tag"])

@@ -8,27 +8,42 @@ import (
 
 // Air is what stations share. It is used by one goroutine at a time.
 type Air struct {
-	cfg           Config
-	minBE, maxBE  int
-	maxBackoffs   int
-	stations      []station
-	stats         Stats
-	began         netio.Instant
-	number, frame uint16
+	cfg          Config
+	minBE, maxBE int
+	maxBackoffs  int
+	retries      int
+	stations     []station
+	stats        Stats
+	began        netio.Instant
+	number       uint16
 }
 
 type station struct {
 	queue  []job
 	active bool // the first of queue is on its way to the air, or on it
-	nb, be int
-	draws  uint64
-	// heard is until when frames are heard here; clean the one that is heard
-	// alone, ended one that was until this very moment.
-	heard, sends netio.Instant
-	clean, ended *signal
+	sender
+	draws uint64
+	// air is until when there are frames of others in the air, heard until when
+	// they are heard here; clean the one that is heard alone, ended one that was
+	// until this very moment. Until sends it sends, until engaged it turns to an
+	// acknowledgement and sends it.
+	air, heard, sends, engaged netio.Instant
+	clean, ended               *signal
 	// Until cursor the time is accounted for.
 	cursor netio.Instant
 	Energy
+	sleeper
+}
+
+// sender is what a station knows of the frame that is the first of its queue.
+type sender struct {
+	nb, be int
+	tries  int    // how often it was sent again
+	number uint16 // of the frame, however often it is sent
+	// It was hit by another; its receiver has it; it is on its way to the air, or
+	// on it, and no longer waits.
+	hit, had, sending bool
+	until             netio.Instant // it is repeated to wake who sleeps
 }
 
 // job is a frame that is to be sent.
@@ -43,6 +58,11 @@ type job struct {
 type signal struct {
 	job
 	from     int
+	size     int
+	number   uint16
+	near     []int32 // who hears it; nil = all
+	of       *signal // which it acknowledges; nil = none
+	acked    bool
 	collided bool
 }
 
@@ -60,21 +80,23 @@ func New(cfg Config) (*Air, error) {
 	if cfg.Jitter == 0 {
 		cfg.Jitter = 100 * time.Millisecond
 	}
-	return &Air{
+	if cfg.Duty.Listen == 0 {
+		cfg.Duty.Listen = time.Millisecond
+	}
+	a := &Air{
 		cfg: cfg, minBE: orDefault(cfg.MinBE, 3), maxBE: orDefault(cfg.MaxBE, 5), maxBackoffs: orDefault(cfg.MaxBackoffs, 4),
-		stations: make([]station, cfg.Topology.Len()), began: cfg.Clock.Now(),
-	}, nil
+		retries: orDefault(cfg.Retries, 3), stations: make([]station, cfg.Topology.Len()), began: cfg.Clock.Now(),
+	}
+	if a.duty() {
+		for i := range a.stations {
+			a.stations[i].phase = time.Duration(a.draw(i, uint64(cfg.Duty.Wake)))
+		}
+	}
+	return a, nil
 }
 
 // Stats returns the counters.
 func (a *Air) Stats() Stats { return a.stats }
-
-// Energy returns what a station has spent its time on.
-func (a *Air) Energy(station int) Energy {
-	e := a.stations[station].Energy
-	e.Idle = max(0, a.cfg.Clock.Now().Sub(a.began)-e.Sending-e.Receiving)
-	return e
-}
 
 // TotalEnergy returns what all stations together have spent their time on.
 func (a *Air) TotalEnergy() Energy {
@@ -84,6 +106,7 @@ func (a *Air) TotalEnergy() Energy {
 		sum.Sending += e.Sending
 		sum.Receiving += e.Receiving
 		sum.Idle += e.Idle
+		sum.Asleep += e.Asleep
 	}
 	return sum
 }
@@ -93,10 +116,20 @@ func (a *Air) Reaches(from, to int) bool {
 	if from == to {
 		return true
 	}
+	t := a.topology()
 	if a.cfg.Forward {
-		return a.cfg.Topology.Next(from, to) >= 0
+		return t.Next(from, to) >= 0
 	}
-	return a.cfg.Topology.Hears(from, to)
+	return t.Hears(from, to)
+}
+
+// topology returns who hears whom now.
+func (a *Air) topology() *Topology {
+	t := a.cfg.Topology
+	if t.paths != nil {
+		t.move(a.cfg.Clock.Now().Sub(a.began))
+	}
+	return t
 }
 
 // Send sends a datagram, of which all but its header, size, payload and functions
@@ -168,180 +201,4 @@ func (d *Datagram) over() {
 	if d.live--; d.live == 0 {
 		d.Done(d.lost)
 	}
-}
-
-// begin lets a station send the first of its queue.
-func (a *Air) begin(s int) {
-	st := &a.stations[s]
-	if st.active = len(st.queue) > 0; !st.active {
-		st.queue = nil
-		return
-	}
-	if a.cfg.Access == NoAccess {
-		a.transmit(s)
-		return
-	}
-	st.nb, st.be = 0, a.minBE
-	a.backoff(s)
-}
-
-func (a *Air) backoff(s int) {
-	wait := time.Duration(a.draw(s, 1<<a.stations[s].be)) * Backoff
-	a.after(wait+Assessment, func() { a.assess(s) })
-}
-
-// assess is the end of a clear channel assessment.
-func (a *Air) assess(s int) {
-	st := &a.stations[s]
-	a.stats.Assessments++
-	if st.heard <= a.cfg.Clock.Now().Add(-Assessment) {
-		a.after(Turnaround, func() { a.transmit(s) })
-		return
-	}
-	a.stats.Busy++
-	st.nb++
-	st.be = min(st.be+1, a.maxBE)
-	if st.nb <= a.maxBackoffs {
-		a.backoff(s)
-		return
-	}
-	a.stats.Failures++
-	d := st.queue[0].d
-	d.lost |= Busy
-	a.drop(s)
-	a.begin(s)
-	d.over()
-}
-
-func (a *Air) drop(s int) {
-	st := &a.stations[s]
-	st.queue[0] = job{}
-	st.queue = st.queue[1:]
-}
-
-// transmit puts the first frame of a station's queue on the air.
-func (a *Air) transmit(s int) {
-	st, now := &a.stations[s], a.cfg.Clock.Now()
-	f := &signal{job: st.queue[0], from: s}
-	size := f.d.frags[f.frag].Size
-	end := now.Add(AirTime(size))
-	a.stats.Frames++
-	if a.cfg.Sniff != nil {
-		a.cfg.Sniff(f.frame(now, a.frame))
-	}
-	a.frame++
-
-	// Who sends does not hear.
-	if st.cursor > now {
-		st.Receiving -= min(st.cursor, end).Sub(now)
-	}
-	st.Sending += end.Sub(now)
-	st.cursor, st.sends = max(st.cursor, end), end
-	st.settle(now)
-	a.spoil(s, st.clean)
-	st.clean = nil
-	a.cfg.Topology.each(s, func(i int) { a.hear(i, f, now, end) })
-	a.after(end.Sub(now), func() { a.end(s, f, size) })
-}
-
-// hear lets a station hear the beginning of a frame.
-func (a *Air) hear(s int, f *signal, now, end netio.Instant) {
-	st := &a.stations[s]
-	if from := max(now, st.cursor); end > from {
-		st.Receiving += end.Sub(from)
-		st.cursor = end
-	}
-	st.settle(now)
-	switch {
-	case st.sends > now:
-		a.spoil(s, f)
-	case st.heard > now:
-		a.spoil(s, f)
-		a.spoil(s, st.clean)
-		st.clean = nil
-	default:
-		st.clean = f
-	}
-	st.heard = max(st.heard, end)
-}
-
-// settle keeps a frame that ends at the moment at which another begins.
-func (st *station) settle(now netio.Instant) {
-	if st.clean != nil && st.heard <= now {
-		st.clean, st.ended = nil, st.clean
-	}
-}
-
-// spoil says that a station does not get a frame, for which it may be.
-func (a *Air) spoil(s int, f *signal) {
-	if f == nil || f.next != Everyone && f.next != s {
-		return
-	}
-	f.d.lost |= Collided
-	if !f.collided {
-		f.collided = true
-		a.stats.Collisions++
-	}
-}
-
-// end is the end of a frame.
-func (a *Air) end(s int, f *signal, size int) {
-	a.cfg.Topology.each(s, func(i int) {
-		switch st := &a.stations[i]; f {
-		case st.clean:
-			st.clean = nil
-			a.receive(i, f)
-		case st.ended:
-			st.ended = nil
-			a.receive(i, f)
-		}
-	})
-	a.drop(s)
-	space := longSpace
-	if size <= maxShort {
-		space = shortSpace
-	}
-	a.after(space, func() { a.begin(s) })
-	f.d.over()
-}
-
-// receive takes a frame that has come to a station.
-func (a *Air) receive(s int, f *signal) {
-	d := f.d
-	if f.next == Everyone {
-		if d.take(s, s, f.frag, a.cfg.Clock.Now()) && a.cfg.Forward && f.hops > 1 {
-			d.live++
-			j := job{d, f.frag, Everyone, f.hops - 1}
-			a.after(time.Duration(a.draw(s, uint64(a.cfg.Jitter)+1)), func() { a.enqueue(s, j) })
-		}
-		return
-	}
-	switch {
-	case f.next != s:
-	case s == d.Header.To:
-		d.take(s, 0, f.frag, a.cfg.Clock.Now())
-	case f.hops > 1:
-		d.live++
-		a.enqueue(s, job{d, f.frag, a.cfg.Topology.Next(s, d.Header.To), f.hops - 1})
-	}
-}
-
-// take gives a station a fragment, and reports whether it was new to it.
-func (d *Datagram) take(s, slot, frag int, now netio.Instant) bool {
-	p := &d.parts[slot]
-	bit := uint64(1) << frag
-	if p.seen&bit != 0 {
-		return false
-	}
-	p.seen |= bit
-	if p.have == 0 {
-		p.since = now
-	} else if now.Sub(p.since) > ReassemblyTimeout {
-		p.have, p.since = 0, now
-		d.lost |= Expired
-	}
-	if p.have |= bit; p.have == 1<<len(d.frags)-1 {
-		d.Heard(s)
-	}
-	return true
 }

@@ -111,7 +111,7 @@ func TestCollisions(t *testing.T) {
 		{"a station waits for itself, and a gap", full(t, 2), []send{{0, 0, 1, 0}, {0, 0, 1, 0}}, "1@832 1@2304", 0},
 	} {
 		t.Run(x.name, func(t *testing.T) {
-			a, c := newAir(t, radio.Config{Topology: x.topology, Access: radio.NoAccess})
+			a, c := newAir(t, radio.Config{Topology: x.topology, Access: radio.NoAccess, NoAcks: true})
 			var got []string
 			over := 0
 			for _, s := range x.sends {
@@ -132,7 +132,7 @@ func TestCollisions(t *testing.T) {
 // TestUnslotted: a station listens for 128 µs and begins 192 µs later; if the air
 // is not free it waits again, five times in all.
 func TestUnslotted(t *testing.T) {
-	a, c := newAir(t, radio.Config{Topology: full(t, 3), MinBE: -1, MaxBE: -1})
+	a, c := newAir(t, radio.Config{Topology: full(t, 3), MinBE: -1, MaxBE: -1, NoAcks: true})
 	var got []netio.Instant
 	var lost []radio.Loss
 	send := func(from, to, size int) {
@@ -157,7 +157,7 @@ func TestUnslotted(t *testing.T) {
 	require.Equal(t, []radio.Loss{radio.Collided, radio.Collided}, lost)
 
 	// Backoffs are 0 to 7 units of 320 µs at first.
-	a, c = newAir(t, radio.Config{Topology: full(t, 2), Seed: 3})
+	a, c = newAir(t, radio.Config{Topology: full(t, 2), Seed: 3, NoAcks: true})
 	begin := map[time.Duration]int{}
 	for range 800 {
 		from := c.now
@@ -173,7 +173,7 @@ func TestUnslotted(t *testing.T) {
 
 // TestEnergy: in a chain of three, frames of 832 µs and 1,024 µs, by hand.
 func TestEnergy(t *testing.T) {
-	a, c := newAir(t, radio.Config{Topology: chain(t, 4), Access: radio.NoAccess})
+	a, c := newAir(t, radio.Config{Topology: chain(t, 4), Access: radio.NoAccess, NoAcks: true})
 	send := func(at, from, to, size int) {
 		c.AfterFunc(time.Duration(at)*µs, func() {
 			a.Send(&radio.Datagram{Header: unicast(from, to), Size: size, Done: func(radio.Loss) {}, Heard: func(int) {}})
@@ -233,7 +233,7 @@ func TestForward(t *testing.T) {
 	require.Equal(t, 8, int(a.Stats().Frames-before))
 
 	// Of three fragments the second meets a frame of a hidden node.
-	a, c = newAir(t, radio.Config{Topology: chain(t, 3), Access: radio.NoAccess})
+	a, c = newAir(t, radio.Config{Topology: chain(t, 3), Access: radio.NoAccess, NoAcks: true})
 	var lost radio.Loss
 	a.Send(&radio.Datagram{Header: unicast(0, 1), Size: 201, Heard: func(int) { t.Error("heard") }, Done: func(l radio.Loss) { lost = l }})
 	c.AfterFunc(5*time.Millisecond, func() {
@@ -313,8 +313,8 @@ func TestThroughput(t *testing.T) {
 		name string
 		cfg  radio.Config
 	}{
-		{"listens once", radio.Config{MinBE: -1, MaxBE: -1, MaxBackoffs: -1}},
-		{"802.15.4", radio.Config{}},
+		{"listens once", radio.Config{MinBE: -1, MaxBE: -1, MaxBackoffs: -1, NoAcks: true}},
+		{"802.15.4", radio.Config{NoAcks: true}},
 	} {
 		for _, load := range []float64{0.1, 0.3, 0.5, 1, 2, 3, 5, 10} {
 			x.cfg.Topology = full(t, stations)

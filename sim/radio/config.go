@@ -32,6 +32,13 @@ type Config struct {
 	// MaxBackoffs is how often it waits again at most, when the air is not free,
 	// before it gives up: 0 = 4 (macMaxCSMABackoffs), -1 = never; at most 5.
 	MaxBackoffs int
+	// NoAcks: unicast frames are not acknowledged. Without it who does not get an
+	// acknowledgement sends again, Retries times at most: 0 = 3
+	// (macMaxFrameRetries), -1 = never; at most 7 (§7.5.6.4).
+	NoAcks  bool
+	Retries int
+	// Duty says when stations sleep.
+	Duty Duty
 	// Queue is how many frames can wait at a station; 0 = 64.
 	Queue int
 	// Forward: stations send on what is not for them. Multicast is flooded, each
@@ -53,7 +60,7 @@ func (c *Config) Validate() error {
 	for _, f := range [...]struct {
 		name       string
 		v, lo, max int
-	}{{"MinBE", c.MinBE, -1, 8}, {"MaxBE", c.MaxBE, -1, 8}, {"MaxBackoffs", c.MaxBackoffs, -1, 5}, {"Queue", c.Queue, 0, 1 << 20}, {"Access", int(c.Access), 0, 1}} {
+	}{{"MinBE", c.MinBE, -1, 8}, {"MaxBE", c.MaxBE, -1, 8}, {"MaxBackoffs", c.MaxBackoffs, -1, 5}, {"Retries", c.Retries, -1, 7}, {"Queue", c.Queue, 0, 1 << 20}, {"Access", int(c.Access), 0, 1}} {
 		if f.v < f.lo || f.v > f.max {
 			return fmt.Errorf("radio: Config.%s is %d; it must be between %d and %d", f.name, f.v, f.lo, f.max)
 		}
@@ -64,7 +71,7 @@ func (c *Config) Validate() error {
 	if lo, hi := orDefault(c.MinBE, 3), orDefault(c.MaxBE, 5); lo > hi {
 		return fmt.Errorf("radio: Config.MinBE is %d and MaxBE %d; it must not be greater", lo, hi)
 	}
-	return nil
+	return c.Duty.Validate()
 }
 
 func orDefault(v, d int) int {
@@ -130,15 +137,22 @@ const (
 	Expired
 	// Unreachable: nobody knows a way to the receiver.
 	Unreachable
+	// NoAck: it was not acknowledged, however often it was sent, and met nothing:
+	// who was to get it does not hear any more, or slept.
+	NoAck
 )
 
 // Stats are the counters of an Air.
 type Stats struct {
-	// Frames is how many were sent, Collisions how many of them somebody did not
-	// get for whom they were, because he heard another meanwhile, or sent.
+	// Frames is how many were sent, all but acknowledgements, Collisions how many
+	// of them, and of acknowledgements, somebody did not get for whom they were,
+	// because he heard another meanwhile, or sent.
 	Frames, Collisions uint64
 	// Assessments is how often the air was listened to before sending; Busy how
 	// often it was not free, Failures how many frames were given up for that, and
 	// Overflows how many found no room in a queue.
 	Assessments, Busy, Failures, Overflows uint64
+	// Acks is how many acknowledgements were sent, Retries how often a frame was
+	// sent again for want of one, GivenUp how many frames never got one.
+	Acks, Retries, GivenUp uint64
 }

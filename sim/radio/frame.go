@@ -14,16 +14,24 @@ type Frame struct {
 	// Datagram is what it is of; Index says which of its Fragments.
 	Datagram *Datagram
 	Index    int
-	// Hops is how many hops it has left, Number its own.
+	// Hops is how many hops it has left, Number its own: the same when it is sent
+	// again, and in its acknowledgement. The air has the last 8 bits of it.
 	Hops, Number int
+	// Ack: it acknowledges that frame. Request: it wants to be acknowledged.
+	Ack, Request bool
 }
 
-func (f *signal) frame(now netio.Instant, number uint16) *Frame {
-	return &Frame{At: now, Station: f.from, Next: f.next, Datagram: f.d, Index: f.frag, Hops: f.hops, Number: int(number)}
+func (f *signal) frame(now netio.Instant, request bool) *Frame {
+	return &Frame{At: now, Station: f.from, Next: f.next, Datagram: f.d, Index: f.frag, Hops: f.hops, Number: int(f.number), Ack: f.of != nil, Request: request}
 }
 
 // Size returns the length of the frame, MAC header and FCS included.
-func (f *Frame) Size() int { return f.Datagram.frags[f.Index].Size }
+func (f *Frame) Size() int {
+	if f.Ack {
+		return ackSize
+	}
+	return f.Datagram.frags[f.Index].Size
+}
 
 // pan is the number of the network.
 const pan = 0xabcd
@@ -40,7 +48,14 @@ func short(station int) uint16 {
 func (f *Frame) Append(b []byte) []byte {
 	d := f.Datagram
 	h, frag, le, be := &d.Header, d.frags[f.Index], binary.LittleEndian, binary.BigEndian
-	b = le.AppendUint16(b, 0x8841) // data, one PAN, short addresses
+	if f.Ack {
+		return append(le.AppendUint16(b, 0x0002), byte(f.Number))
+	}
+	control := uint16(0x8841) // data, one PAN, short addresses
+	if f.Request {
+		control |= 0x20
+	}
+	b = le.AppendUint16(b, control)
 	b = append(b, byte(f.Number))
 	b = le.AppendUint16(b, pan)
 	b = le.AppendUint16(b, short(f.Next))

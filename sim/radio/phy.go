@@ -20,6 +20,11 @@ const (
 	// Assessment is how long a station listens whether the air is free: 8
 	// symbols (§6.9.9).
 	Assessment = 128 * time.Microsecond
+	// AckWait is how long a sender waits for an acknowledgement,
+	// macAckWaitDuration: 54 symbols (§7.4.2).
+	AckWait = 864 * time.Microsecond
+	// ackSize is the length of an acknowledgement (§7.2.2.3).
+	ackSize = 5
 	// shortSpace and longSpace follow a frame of up to maxShort bytes, or a longer
 	// one, before the same station begins with the next (macMinSIFSPeriod,
 	// macMinLIFSPeriod).
@@ -36,6 +41,7 @@ func AirTime(size int) time.Duration { return time.Duration(SyncBytes+size) * By
 const (
 	SendPower    = 17_400 * 3 // 17.4 mA
 	ReceivePower = 18_800 * 3 // 18.8 mA
+	SleepPower   = 20 * 3     // 20 µA: power down
 )
 
 // Energy is what a station has spent its time on, or all of them together.
@@ -43,8 +49,10 @@ type Energy struct {
 	// Sending and Receiving are how long frames were sent and heard, also those
 	// that were for others, or collided. A frame counts when it begins.
 	Sending, Receiving time.Duration
-	// Idle is the rest: nothing was on the air.
+	// Idle is how long the receiver was on, and nothing on the air.
 	Idle time.Duration
+	// Asleep is the rest; 0 without Duty.
+	Asleep time.Duration
 }
 
 // SendNJ returns the energy of Sending in nanojoules.
@@ -55,6 +63,9 @@ func (e Energy) ReceiveNJ() int64 { return nanojoules(e.Receiving, ReceivePower)
 
 // IdleNJ returns the energy of Idle in nanojoules: the receiver is on.
 func (e Energy) IdleNJ() int64 { return nanojoules(e.Idle, ReceivePower) }
+
+// SleepNJ returns the energy of Asleep in nanojoules.
+func (e Energy) SleepNJ() int64 { return nanojoules(e.Asleep, SleepPower) }
 
 // nanojoules: µs times µW are picojoules.
 func nanojoules(d time.Duration, microwatts int64) int64 {

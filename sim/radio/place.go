@@ -22,10 +22,10 @@ func (t *Topology) Place(station int) (p Place, ok bool) {
 	return t.places[station], true
 }
 
-// Position returns where a station is; see Topology.Place. ok is false if there is
-// no such station.
+// Position returns where a station is now, or was at the last step if it moves; see
+// Topology.Place. ok is false if there is no such station.
 func (a *Air) Position(station int) (p Place, ok bool) {
-	return a.cfg.Topology.Place(station)
+	return a.topology().Place(station)
 }
 
 // layout makes places of hops: who is as many hops from station 0 is in the same

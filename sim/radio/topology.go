@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // MaxStations is how many stations an Air has at most: short addresses are 16
@@ -25,6 +26,13 @@ type Topology struct {
 	toward map[int][]int32
 	// places of the stations; nil = there are none yet.
 	places []Place
+	// paths are where they are in the course of time, nil = they do not move; reach
+	// is how far they hear, step how often they are looked for, steps how often
+	// they were.
+	paths paths
+	reach int
+	step  time.Duration
+	steps int64
 }
 
 // Len returns how many stations there are.
@@ -91,15 +99,11 @@ func Disk(n, side, reach int, r *rand.Rand) (*Topology, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.places = make([]Place, n)
+	t.places, t.reach = make([]Place, n), reach
 	for i := range t.places {
 		t.places[i] = Place{int(r.Int64N(int64(side))), int(r.Int64N(int64(side)))}
-		for k := range i {
-			if near(t.places[i], t.places[k], reach) {
-				t.join(k, i)
-			}
-		}
 	}
+	t.connect()
 	return t, nil
 }
 
@@ -166,19 +170,15 @@ func (t *Topology) join(a, b int) {
 	t.near[b] = append(t.near[b], int32(a))
 }
 
-// each calls f for everyone who hears a station.
-func (t *Topology) each(station int, f func(i int)) {
-	if !t.full {
-		for _, i := range t.near[station] {
-			f(int(i))
-		}
-		return
+// around returns who hears a station; nil = all.
+func (t *Topology) around(station int) []int32 {
+	if t.full {
+		return nil
 	}
-	for i := range t.n {
-		if i != station {
-			f(i)
-		}
+	if list := t.near[station]; list != nil {
+		return list
 	}
+	return []int32{}
 }
 
 // Hears reports whether two different stations hear each other.
