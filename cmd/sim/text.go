@@ -28,6 +28,7 @@ func appendReport(b []byte, r *scenario.Report, again string, twice bool) []byte
 	if e := r.Energy; e != nil {
 		b = fmt.Appendf(b, "  energy    %.1f mJ sent, %.1f mJ received, %.1f mJ idle; at most %.1f mJ besides idle, %s\n",
 			e.SendMJ, e.ReceiveMJ, e.IdleMJ, e.MostMJ, cli.Printable(e.MostBy))
+		b = fmt.Appendf(b, "  radio     awake %.2f%% of the time; %s sent again, %s given up\n", 100*e.Awake, cli.Plural(e.Retries, "frame"), cli.Thousands(e.GivenUp))
 	}
 	b = appendActions(b, r.Actions)
 	b = appendFeeds(b, r.Actions)

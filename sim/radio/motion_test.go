@@ -103,8 +103,8 @@ func TestWander(t *testing.T) {
 			p := position(t, a, i)
 			require.True(t, p.X >= 0 && p.X < w.Side && p.Y >= 0 && p.Y < w.Side)
 			if s > 0 {
-				dx, dy := p.X-last[i].X, p.Y-last[i].Y
-				require.LessOrEqual(t, dx*dx+dy*dy, (2*m+2)*(2*m+2))
+				dx, dy := int64(p.X-last[i].X), int64(p.Y-last[i].Y)
+				require.LessOrEqual(t, dx*dx+dy*dy, int64(2*m+2)*(2*m+2))
 				if p == last[i] {
 					pauses++
 				} else {
@@ -115,7 +115,7 @@ func TestWander(t *testing.T) {
 		}
 		for i := range n {
 			for k := range i {
-				dx, dy := last[i].X-last[k].X, last[i].Y-last[k].Y
+				dx, dy := int64(last[i].X-last[k].X), int64(last[i].Y-last[k].Y)
 				require.Equal(t, dx*dx+dy*dy <= 900*m*m, x.Hears(i, k))
 			}
 		}

@@ -42,7 +42,7 @@ func TestPlaces(t *testing.T) {
 	at := places(t, x, err)
 	for i, a := range at {
 		for k, b := range at[:i] {
-			dx, dy := a.X-b.X, a.Y-b.Y
+			dx, dy := int64(a.X-b.X), int64(a.Y-b.Y)
 			require.Equal(t, dx*dx+dy*dy <= 900*m*m, x.Hears(i, k))
 		}
 	}

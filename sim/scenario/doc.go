@@ -185,12 +185,29 @@
 //	  file              FILE              … or lines such as "0 3", numbers of stations that hear each
 //	                                      other; "#" begins a comment
 //	  columns           NUMBER            of a grid; without it as many as rows
+//	  places            FILE              … or lines such as "3 1m30s 10 2.5": where station 3 is by
+//	                                      then, in metres; it goes straight from place to place, and
+//	                                      stays at the last
 //	  side              LENGTH            of the square of a disk; 100m without it
-//	  reach             LENGTH            how far stations of a disk hear each other; 30m without it
+//	  reach             LENGTH            how far stations of a disk or with places hear each other; 30m
+//	                                      without it
+//	  speed             SPEED or A..B     how fast stations of a disk go straight from one random place
+//	                                      to the next; without it they stay where they are
+//	  pause             TIME or A..B      … and how long they stay there each time; 0s without it
+//	  step              TIME              how often, where they move, who hears whom is found anew; 1s
+//	                                      without it
 //	  csma              unslotted, none   whether stations listen before they send; unslotted without it
 //	  min_be            NUMBER            macMinBE; 3 without it
 //	  max_be            NUMBER            macMaxBE; 5 without it
 //	  backoffs          NUMBER            macMaxCSMABackoffs; 4 without it
+//	  acks              true, false       whether unicast frames are acknowledged, and sent again if
+//	                                      they are not; true without it
+//	  retries           NUMBER            how often at most, macMaxFrameRetries; 3 without it
+//	  wake              TIME              stations sleep, and wake so often; frames are repeated until
+//	                                      somebody who has woken acknowledges them, those for all for
+//	                                      one such interval. Without it nobody sleeps
+//	  listen            TIME              how long they listen then, and before they send; 1ms without
+//	                                      it
 //	  forward           true, false       whether stations send on what is not for them: multicast once
 //	                                      each, unicast along a shortest way; true without it, except in
 //	                                      full
@@ -348,6 +365,8 @@
 //	  collisions        frames that collided meanwhile
 //	  drops             datagrams that found no room in a queue or a receive buffer
 //	  frames            frames that were sent meanwhile on media and radios
+//	  retries           frames that were sent again on radios for want of an acknowledgement
+//	  given_up          frames that never got one
 //	  send_mj           millijoules that all radios together spent on sending meanwhile
 //	  receive_mj        … on receiving, also what was for others
 //	  idle_mj           … on listening while nothing was on the air
@@ -392,15 +411,21 @@
 //	  bytes             bytes of CoAP in them
 //	  lost              datagrams that did not arrive
 //	  duplicated        copies that the network made
+//	  retries           frames that were sent again on radios for want of an acknowledgement
+//	  given_up          frames that never got one
 //	  send_mj           millijoules that all radios together spent on sending
 //	  receive_mj        … on receiving, also what was for others
 //	  idle_mj           … on listening while nothing was on the air
+//	  sleep_mj          … on sleeping
+//	  awake             how much of the time radios were awake
 //	  most_mj           millijoules that the node spent on sending and receiving that spent most
 //	  violations        invariants that did not hold
 //
 //	VALUES
 //	  TIME      300ms, 2s, 1m30s
 //	  A..B      of times: any between two, 10ms..50ms; of seeds: 1..1000
+//	  LENGTH    30m, 2.5m, 1km
+//	  SPEED     1.5m/s
 //	  DELAY     a TIME; A..B; normal MEAN DEVIATION, as in normal 20ms 5ms; or
 //	            lognormal MEDIAN SIGMA, as in lognormal 20ms 0.5
 //	  SIGNAL    constant V, or V alone; sine MEAN AMPLITUDE PERIOD, as in sine 20 5 24h; walk START STEP

@@ -42,6 +42,8 @@ const valuesHelp = `
 VALUES
   TIME      300ms, 2s, 1m30s
   A..B      of times: any between two, 10ms..50ms; of seeds: 1..1000
+  LENGTH    30m, 2.5m, 1km
+  SPEED     1.5m/s
   DELAY     a TIME; A..B; normal MEAN DEVIATION, as in normal 20ms 5ms; or
             lognormal MEDIAN SIGMA, as in lognormal 20ms 0.5
   SIGNAL    constant V, or V alone; sine MEAN AMPLITUDE PERIOD, as in sine 20 5 24h; walk START STEP

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -17,15 +18,16 @@ import (
 // ether is the radio of a segment: who hears whom, and how it is used.
 type ether struct {
 	radio.Config        // without Topology
-	topology     string // full, star, grid, disk; "" = edges
+	topology     string // full, star, grid, disk; "" = edges, or places
 	columns      int
-	side, reach  int // of a disk, in millimetres
+	wander       radio.Wander // of a disk; Fastest 0 = nobody moves
 	edges        []byte
+	places       []byte
 }
 
 // radioOf reads the radio of a segment.
 func (d *decoder) radioOf(o *object) *ether {
-	x := &ether{topology: "full", side: 100_000, reach: 30_000}
+	x := &ether{topology: "full", wander: radio.Wander{Side: 100_000, Motion: radio.Motion{Reach: 30_000}}}
 	read(o, "topology", &x.topology, func(s string) (string, error) {
 		switch s {
 		case "full", "star", "grid", "disk":
@@ -33,18 +35,32 @@ func (d *decoder) radioOf(o *object) *ether {
 		}
 		return "", fmt.Errorf("want full, star, grid or disk, not %s", quote(s))
 	})
-	read(o, "file", &x.edges, func(name string) ([]byte, error) { return edgesOf(o.v.get("file").file, name) })
-	if x.edges != nil {
+	read(o, "file", &x.edges, func(name string) ([]byte, error) { return textOf(o.v.get("file").file, name, checkEdges) })
+	read(o, "places", &x.places, func(name string) ([]byte, error) { return textOf(o.v.get("places").file, name, checkPlaces) })
+	for _, k := range [...]string{"file", "places"} {
+		if o.find(k) == nil {
+			continue
+		}
 		if o.find("topology") != nil {
-			o.fail("file", "topology and file both say who hears whom; use one of them")
+			o.fail(k, "topology and %s both say who hears whom; use one of them", k)
+		} else if x.topology == "" {
+			o.fail(k, "file and places both say who hears whom; use one of them")
 		}
 		x.topology = ""
 	}
 	o.count("columns", &x.columns, 1, radio.MaxStations)
-	read(o, "side", &x.side, parseLength)
-	read(o, "reach", &x.reach, parseLength)
-	for _, k := range [...]struct{ key, of string }{{"columns", "grid"}, {"side", "disk"}, {"reach", "disk"}} {
-		if o.find(k.key) != nil && x.topology != k.of {
+	read(o, "side", &x.wander.Side, parseLength)
+	read(o, "reach", &x.wander.Reach, parseLength)
+	d.wander(o, x)
+	for _, k := range [...]struct {
+		key, of string
+		places  bool
+	}{{"columns", "grid", false}, {"side", "disk", false}, {"reach", "disk", true}, {"speed", "disk", false}, {"pause", "disk", false}, {"step", "disk", true}} {
+		switch {
+		case o.find(k.key) == nil || x.topology == k.of || k.places && x.places != nil:
+		case k.places:
+			o.fail(k.key, "it is for topology: %s, and for places", k.of)
+		default:
 			o.fail(k.key, "it is for topology: %s", k.of)
 		}
 	}
@@ -69,6 +85,17 @@ func (d *decoder) radioOf(o *object) *ether {
 			o.fail(k.key, "it is for csma: unslotted")
 		}
 	}
+	acks := true
+	if o.bool("acks", &acks); !acks {
+		x.NoAcks = true
+	}
+	if o.count("retries", &x.Retries, 0, 7) && x.Retries == 0 {
+		x.Retries = -1 // there 0 is the default
+	}
+	if o.find("retries") != nil && !acks {
+		o.fail("retries", "it is for acks: true")
+	}
+	d.duty(o, x)
 	x.Forward = x.topology != "full"
 	o.bool("forward", &x.Forward)
 	if o.time("jitter", &x.Jitter) && x.Jitter == 0 {
@@ -91,11 +118,76 @@ func (d *decoder) radioOf(o *object) *ether {
 	return x
 }
 
+// wander reads how the stations move.
+func (d *decoder) wander(o *object, x *ether) {
+	var pause span
+	speed := [2]int{}
+	read(o, "speed", &speed, parseSpeed)
+	o.span("pause", &pause)
+	if o.find("pause") != nil && o.find("speed") == nil {
+		o.fail("pause", "it is for stations that move; speed says how fast")
+	}
+	if o.time("step", &x.wander.Step) && (x.wander.Step < time.Millisecond || x.wander.Step > time.Hour) {
+		o.fail("step", "want a time from 1ms to 1h, not %v", x.wander.Step)
+		x.wander.Step = 0
+	}
+	if o.find("step") != nil && o.find("speed") == nil && x.places == nil {
+		o.fail("step", "it is for stations that move; speed says how fast, or places where to")
+	}
+	x.wander.Slowest, x.wander.Fastest = speed[0], speed[1]
+	x.wander.Shortest, x.wander.Longest = pause.from, pause.to
+}
+
+// duty reads when the stations sleep.
+func (d *decoder) duty(o *object, x *ether) {
+	o.time("wake", &x.Duty.Wake)
+	o.time("listen", &x.Duty.Listen)
+	wake, listen := o.find("wake"), o.find("listen")
+	switch {
+	case listen != nil && wake == nil:
+		o.fail("listen", "it is for stations that sleep; wake says how often they wake")
+	case wake != nil && (x.Duty.Wake < 10*time.Millisecond || x.Duty.Wake > time.Hour):
+		o.fail("wake", "want a time from 10ms to 1h, not %v", x.Duty.Wake)
+	case listen != nil && (x.Duty.Listen <= radio.AckWait || x.Duty.Listen > x.Duty.Wake/2):
+		o.fail("listen", "want more than %v, what there is between two frames, and at most half of wake, %v; not %v", radio.AckWait, x.Duty.Wake/2, x.Duty.Listen)
+	}
+}
+
+// parseSpeed reads 1.5m/s, or two, 1m/s..2m/s, as millimetres a second.
+func parseSpeed(s string) (speed [2]int, err error) {
+	a, b, two := strings.Cut(s, "..")
+	if !two {
+		b = a
+	}
+	for i, text := range [...]string{a, b} {
+		length, ok := strings.CutSuffix(strings.TrimSpace(text), "m/s")
+		if speed[i], err = parseLength(length + "m"); err != nil || !ok || speed[i] > 1_000_000 || speed[i] < speed[0] {
+			return speed, fmt.Errorf("want a speed from 0.001m/s to 1000m/s, such as 1.5m/s, or two, 1m/s..2m/s, not %s", quote(s))
+		}
+	}
+	return speed, nil
+}
+
 // maxEdges is how long a file of a topology is at most.
 const maxEdges = 16 << 20
 
-// edgesOf reads a topology from a file beside another.
-func edgesOf(beside, name string) ([]byte, error) {
+func checkEdges(text []byte) error {
+	_, err := radio.Parse(bytes.NewReader(text), radio.MaxStations)
+	return err
+}
+
+// checkPlaces does not know how many stations there are.
+func checkPlaces(text []byte) error {
+	_, err := radio.ParseWaypoints(bytes.NewReader(text), radio.MaxStations, radio.Motion{Reach: 1})
+	if errors.Is(err, radio.ErrNoPlace) {
+		return nil
+	}
+	return err
+}
+
+// textOf reads a file beside another that says who hears whom, or where stations
+// are.
+func textOf(beside, name string, check func([]byte) error) ([]byte, error) {
 	if name == "" || strings.ContainsRune(name, 0) {
 		return nil, fmt.Errorf("want the name of a file, not %s", quote(name))
 	}
@@ -113,7 +205,7 @@ func edgesOf(beside, name string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, reason(err))
 	}
-	if _, err = radio.Parse(bytes.NewReader(text), radio.MaxStations); err != nil {
+	if err = check(text); err != nil {
 		return nil, fmt.Errorf("%s: %s", name, strings.TrimPrefix(err.Error(), "radio: "))
 	}
 	return append([]byte{}, text...), nil
@@ -167,6 +259,9 @@ func (r *run) topology(x *ether, name string, n int) (t *radio.Topology, err err
 	case "star":
 		return radio.Star(n)
 	case "":
+		if x.places != nil {
+			return radio.ParseWaypoints(bytes.NewReader(x.places), n, x.wander.Motion)
+		}
 		return radio.Parse(bytes.NewReader(x.edges), n)
 	case "grid":
 		columns := x.columns
@@ -177,7 +272,12 @@ func (r *run) topology(x *ether, name string, n int) (t *radio.Topology, err err
 	}
 	places := r.rand("radio/" + name)
 	for range draws {
-		if t, err = radio.Disk(n, x.side, x.reach, places); err != nil {
+		if x.wander.Fastest > 0 {
+			t, err = radio.NewWander(n, x.wander, places)
+		} else {
+			t, err = radio.Disk(n, x.wander.Side, x.wander.Reach, places)
+		}
+		if err != nil {
 			return nil, err
 		}
 		if err = t.Connected(); err == nil {
@@ -207,6 +307,14 @@ type EnergyReport struct {
 	ReceiveMJ float64 `json:"receive_mj"`
 	// IdleMJ is what listening has cost while nothing was on the air.
 	IdleMJ float64 `json:"idle_mj"`
+	// SleepMJ is what sleeping has cost, and Awake how much of the time the radios
+	// were awake, 0 to 1.
+	SleepMJ float64 `json:"sleep_mj"`
+	Awake   float64 `json:"awake"`
+	// Retries is how often a frame was sent again for want of an acknowledgement,
+	// GivenUp how many frames never got one.
+	Retries uint64 `json:"retries"`
+	GivenUp uint64 `json:"given_up"`
 	// MostMJ is SendMJ + ReceiveMJ of the node that has spent most, MostBy.
 	MostMJ float64 `json:"most_mj"`
 	MostBy string  `json:"most_by"`
@@ -221,8 +329,16 @@ func (r *run) energy() *EnergyReport {
 	if !any {
 		return nil
 	}
-	all := spentOn(r.w.NetStats().Energy)
-	rep := &EnergyReport{SendMJ: rounded(all.send), ReceiveMJ: rounded(all.receive), IdleMJ: rounded(all.idle)}
+	net := r.w.NetStats()
+	e := net.Energy
+	all := spentOn(e)
+	rep := &EnergyReport{
+		SendMJ: rounded(all.send), ReceiveMJ: rounded(all.receive), IdleMJ: rounded(all.idle), SleepMJ: rounded(float64(e.SleepNJ()) / 1e6),
+		Retries: net.Retries, GivenUp: net.GivenUp,
+	}
+	if on := e.Sending + e.Receiving + e.Idle; on > 0 {
+		rep.Awake = rounded(float64(on) / float64(on+e.Asleep))
+	}
 	for i := range r.s.nodes.total {
 		name := r.s.nodes.name(i)
 		if e, ok := r.w.Energy(name); ok {

@@ -170,6 +170,14 @@ func (rep *Report) value(name string) float64 {
 		return e.IdleMJ
 	case "most_mj":
 		return e.MostMJ
+	case "sleep_mj":
+		return e.SleepMJ
+	case "awake":
+		return e.Awake
+	case "retries":
+		return float64(e.Retries)
+	case "given_up":
+		return float64(e.GivenUp)
 	case "nodes":
 		return float64(rep.Nodes)
 	case "virtual_ms":

@@ -162,6 +162,10 @@ func (t *tally) value(name string) float64 {
 		return float64(t.sent.drops)
 	case "frames":
 		return float64(t.sent.frames)
+	case "retries":
+		return float64(t.sent.retries)
+	case "given_up":
+		return float64(t.sent.givenUp)
 	case "send_mj":
 		return t.sent.energy.send
 	case "receive_mj":

@@ -11,6 +11,7 @@ type traffic struct {
 	queries, responses        uint64 // datagrams of the askers, and of all others
 	queryBytes, responseBytes uint64 // with their headers
 	collisions, drops, frames uint64
+	retries, givenUp          uint64
 	energy                    spent
 }
 
@@ -20,7 +21,7 @@ const datagramHeaders = 20 + 8
 // traffic returns what has been sent so far; the askers of t are those who ask.
 func (r *run) traffic(a *action, t *tally) traffic {
 	net := r.w.NetStats()
-	x := traffic{collisions: net.Collisions, drops: droppedIn(&net), frames: net.Frames, energy: spentOn(net.Energy)}
+	x := traffic{collisions: net.Collisions, drops: droppedIn(&net), frames: net.Frames, retries: net.Retries, givenUp: net.GivenUp, energy: spentOn(net.Energy)}
 	for _, i := range t.askers {
 		name := r.s.nodes.name(i)
 		for _, host := range [...]string{name, name + askerMark + a.name, name + querierMark} {
@@ -42,6 +43,8 @@ func (x *traffic) plus(y, less traffic) {
 	x.collisions += y.collisions - less.collisions
 	x.drops += y.drops - less.drops
 	x.frames += y.frames - less.frames
+	x.retries += y.retries - less.retries
+	x.givenUp += y.givenUp - less.givenUp
 	x.energy.plus(y.energy, less.energy)
 }
 
