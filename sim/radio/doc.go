@@ -15,13 +15,21 @@
 //   - Collisions at the receiver: it gets a frame unless it hears another at the
 //     same time, or sends. So two stations that do not hear each other collide at
 //     the one between them (hidden nodes). There is no capture, and no bit error.
+//   - Acknowledgements (§7.5.6.4): unicast frames are acknowledged 192 µs after
+//     they end, without listening, and sent again after 864 µs without one, 3
+//     times at most. Who gets a frame again knows it by its number. Config.NoAcks
+//     goes without.
+//   - Sleep (Duty): stations wake every so often and listen; frames are repeated
+//     until somebody who has woken acknowledges them, those for all for a whole
+//     interval. Nobody learns when his neighbours wake, and no frame says that
+//     another follows.
+//   - Movement: stations wander at random (NewWander) or along waypoints
+//     (ParseWaypoints); once a step it is found anew who hears whom, and ways
+//     follow. Nobody has to learn of it: there is no routing protocol.
 //   - 6LoWPAN: headers compressed by RFC 6282, fragments and a mesh below IP by
 //     RFC 4944: multicast is flooded, each station sends it on once, unicast goes
 //     along a shortest path.
 //   - Energy of a CC2420 (TI SWRS041): 17.4 mA sending at 0 dBm, 18.8 mA
-//     receiving or listening, at 3 V.
-//
-// Frames are not acknowledged, and not sent again, by the link layer: CoAP does
-// that from end to end. Stations do not sleep: what they spend on listening to
-// nothing is apart.
+//     receiving or listening, 20 µA asleep, at 3 V. What stations spend on
+//     listening to nothing is apart.
 package radio

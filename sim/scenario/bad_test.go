@@ -166,7 +166,7 @@ func TestBadFileNames(t *testing.T) {
 		"":                             "the name of the scenario is empty",
 		dir:                            dir + ": it is a directory",
 		filepath.Join(dir, "x.yaml"):   filepath.Join(dir, "x.yaml") + ": there is no such file",
-		"no-such-scenario":             "no-such-scenario: there is no such file, and no such scenario is shipped; those are campus-multihop, chaos, discover-100k, discover-ethernet, discover-host-mixed, discover-host, discover-medium, discover-resource, discovery-1000, hello, home-ethernet, load, pubsub-chaos, pubsub, wsn-802154",
+		"no-such-scenario":             "no-such-scenario: there is no such file, and no such scenario is shipped; those are campus-multihop, chaos, discover-100k, discover-ethernet, discover-host-mixed, discover-host, discover-medium, discover-resource, discovery-1000, hello, home-ethernet, load, pubsub-chaos, pubsub, wsn-802154, wsn-mobile",
 		filepath.Join(dir, "x", "../"): filepath.Join(dir, "x", "../") + ": it is a directory",
 	} {
 		_, err := Load(name)

@@ -57,3 +57,61 @@ func TestEnergyOfScenario(t *testing.T) {
 	require.ErrorIs(t, err, radio.ErrParted)
 	require.Nil(t, runTest(t, parseTest(t, strings.Replace(chain, "segments:\n  air: {nodes: all, radio: {topology: grid, columns: 1, csma: none}}\n", "", 1)), 1).Energy)
 }
+
+// TestAcksOfScenario: without acknowledgements nobody sends again; with them it
+// costs more, by hand.
+func TestAcksOfScenario(t *testing.T) {
+	with := runTest(t, parseTest(t, chain, "segments.air.radio.jitter=0s", "stop=30s"), 1)
+	without := runTest(t, parseTest(t, chain, "segments.air.radio.jitter=0s", "stop=30s", "segments.air.radio.acks=false"), 1)
+	require.InDelta(t, 6, result(t, without, "find", "frames"), 0)
+	require.InDelta(t, 0, result(t, with, "find", "retries"), 0)
+	// Three hops are acknowledged, of which b sends one, and two are heard by one,
+	// one by two: 352 µs each.
+	require.InDelta(t, 3*352*52.2e-6, with.Energy.SendMJ-without.Energy.SendMJ, 1e-6)
+	require.InDelta(t, 4*352*56.4e-6, with.Energy.ReceiveMJ-without.Energy.ReceiveMJ, 1e-6)
+	require.InDelta(t, 1, with.Energy.Awake, 0)
+	require.Zero(t, with.Energy.SleepMJ)
+	for _, k := range []string{"retries", "given_up", "sleep_mj"} {
+		require.Zero(t, with.value(k), k)
+	}
+	require.InDelta(t, 1, with.value("awake"), 0)
+}
+
+// TestPlacesOfScenario: who goes away is not found, and is again when it is back,
+// also if they are awake for less than 2 % of the time.
+func TestPlacesOfScenario(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "places")
+	write(t, filepath.Dir(name), "places", "0 0s 0 0\n1 0s 20 0\n2 0s 40 0\n2 20s 40 0\n2 30s 400 0\n2 60s 400 0\n2 70s 10 10\n")
+	text := strings.Replace(chain, "topology: grid, columns: 1", "places: "+name+", reach: 25m", 1)
+	text = strings.Replace(text, "wait: 20s}", "wait: 15s, every: 40s, times: 3}", 1)
+	s := parseTest(t, text, "stop=2m")
+	rep := runTest(t, s, 1)
+	require.InDelta(t, 2+1+2, result(t, rep, "find", "responders"), 0)
+
+	text = strings.Replace(text, "csma: none", "wake: 100ms", 1)
+	s = parseTest(t, text, "stop=2m")
+	rep = runTest(t, s, 1)
+	require.InDelta(t, 2+1+2, result(t, rep, "find", "responders"), 0)
+	require.Equal(t, rep.TraceHash, runTest(t, s, 1).TraceHash)
+	require.Less(t, rep.value("awake"), 0.02)
+	require.Greater(t, rep.value("awake"), 0.01)
+	// Of 3 · 120 s, what it slept, at 60 µW.
+	require.InDelta(t, 360*(1-rep.value("awake"))*0.06, rep.value("sleep_mj"), 0.001)
+
+	write(t, filepath.Dir(name), "places", "0 0s 0 0\n1 0s 20 0\n")
+	_, err := parseTest(t, text).Run(1, Options{})
+	require.ErrorIs(t, err, radio.ErrNoPlace)
+}
+
+// TestMovingScenario: the same seed is the same run, others are others.
+func TestMovingScenario(t *testing.T) {
+	s, err := Load("wsn-mobile", "compare=~", "nodes.s.count=15", "run.host=~", "stop=17m")
+	require.NoError(t, err)
+	hashes := map[string]bool{}
+	for seed := range uint64(3) {
+		rep := runTest(t, s, seed)
+		require.Equal(t, rep.TraceHash, runTest(t, s, seed).TraceHash)
+		hashes[rep.TraceHash] = true
+	}
+	require.Len(t, hashes, 3)
+}
