@@ -25,10 +25,11 @@ import (
 func TestTsharkRadio(t *testing.T) {
 	command := tshark(t)
 	for i, forward := range []bool{true, false, true} {
-		cfg := radio.Config{Forward: forward}
+		cfg, side := radio.Config{Forward: forward}, 3
 		if i == 2 {
-			cfg.Duty.Wake = 100 * time.Millisecond
+			cfg.Duty.Wake, side = 100*time.Millisecond, 2
 		}
+		nodes := side * side
 		w := sim.New(7)
 		t.Cleanup(w.Close)
 		var out bytes.Buffer
@@ -52,10 +53,10 @@ func TestTsharkRadio(t *testing.T) {
 			require.Len(t, f.Append(nil), f.Size()-2, "all but the FCS")
 			p.RecordFrame(f)
 		})
-		cfg.Topology, err = radio.Grid(9, 3)
+		cfg.Topology, err = radio.Grid(nodes, side)
 		require.NoError(t, err)
 		require.NoError(t, w.Segment(sim.Segment{Name: "air", Nodes: "*", Radio: &sim.Radio{Config: cfg}}))
-		for i := range 9 {
+		for i := range nodes {
 			listen := fmt.Sprintf("[2001:db8::%d]:5683", i+1)
 			if i == 5 {
 				listen = "[2001:db8::6]:61617" // 0xf0b1: compressed further
@@ -70,7 +71,7 @@ func TestTsharkRadio(t *testing.T) {
 			}
 			w.Go(func(ctx context.Context) {
 				for _, path := range []string{"/small", "/large"} {
-					_, _ = n.Get(ctx, fmt.Sprintf("coap://[2001:db8::%d]%s", (i+1)%9+1, path), codec.Accept(codec.TextPlain))
+					_, _ = n.Get(ctx, fmt.Sprintf("coap://[2001:db8::%d]%s", (i+1)%nodes+1, path), codec.Accept(codec.TextPlain))
 					for _, group := range []string{"ff02::fd", "ff05::fd"} {
 						for range n.Gather(ctx, actors.Request{URI: "coap://[" + group + "]" + path, Timeout: 10 * time.Second}) {
 							continue

@@ -267,24 +267,31 @@ func (t *Topology) move(at time.Duration) {
 // connect finds out who is within reach of whom. What it found before stays as it
 // is: frames in the air are still heard by those who heard them begin.
 func (t *Topology) connect() {
-	type cell struct{ x, y int }
-	of := func(p Place) cell { return cell{p.X / t.reach, p.Y / t.reach} }
-	first := make(map[cell]int32, t.n)
-	next := make([]int32, t.n) // in the same cell
+	// Cells are no smaller than reach, and no more than there are stations, or so.
+	extent, rows := 0, 1
+	for _, p := range t.places {
+		extent = max(extent, p.X, p.Y)
+	}
+	for rows*rows < t.n {
+		rows++
+	}
+	size := max(t.reach, extent/rows+1)
+	rows = extent/size + 1
+	first := make([]int32, rows*rows) // a station in a cell, plus one
+	next := make([]int32, t.n)        // another in the same, plus one
 	for i, p := range t.places {
-		c := of(p)
-		next[i] = first[c] - 1
-		first[c] = int32(i) + 1
+		c := &first[p.Y/size*rows+p.X/size]
+		next[i], *c = *c, int32(i)+1
 	}
 	t.near = make([][]int32, t.n)
 	all := make([]int32, 0, 16*t.n)
 	for i, p := range t.places {
-		c, begin := of(p), len(all)
-		for y := c.y - 1; y <= c.y+1; y++ {
-			for x := c.x - 1; x <= c.x+1; x++ {
-				for k := first[cell{x, y}] - 1; k >= 0; k = next[k] {
-					if int(k) != i && near(p, t.places[k], t.reach) {
-						all = append(all, k)
+		x, y, begin := p.X/size, p.Y/size, len(all)
+		for row := max(0, y-1); row <= min(rows-1, y+1); row++ {
+			for column := max(0, x-1); column <= min(rows-1, x+1); column++ {
+				for k := first[row*rows+column]; k > 0; k = next[k-1] {
+					if int(k-1) != i && near(p, t.places[k-1], t.reach) {
+						all = append(all, k-1)
 					}
 				}
 			}

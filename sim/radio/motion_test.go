@@ -186,6 +186,29 @@ func TestMotionRefused(t *testing.T) {
 	require.ErrorIs(t, err, radio.ErrNoPlace)
 }
 
+// FuzzWaypoints: whatever a file says, it is refused, or stations are where
+// they can be.
+func FuzzWaypoints(f *testing.F) {
+	f.Add("0 0s 0 0\n1 0s 10 0\n1 10s 20 7.5 # there\n1 1h 0 1000000\n", int64(time.Minute))
+	f.Add("0 9999h 0 0\n0 10000h 1e6 1e6\n1 1ns 0 0", int64(1e18))
+	f.Add("0 0s 0 1e999", int64(0))
+	f.Fuzz(func(t *testing.T, text string, at int64) {
+		x, err := radio.ParseWaypoints(strings.NewReader(text), 2, radio.Motion{Reach: 10_000})
+		if err != nil {
+			return
+		}
+		c := &hand{}
+		a, err := radio.New(radio.Config{Topology: x, Clock: c})
+		require.NoError(t, err)
+		for _, c.now = range []netio.Instant{netio.Instant(max(0, at) / 3), netio.Instant(max(0, at))} {
+			for i := range 2 {
+				p := position(t, a, i)
+				require.True(t, p.X >= 0 && p.Y >= 0 && p.X <= 1_000_000_000 && p.Y <= 1_000_000_000)
+			}
+		}
+	})
+}
+
 // BenchmarkMove is a step of a thousand stations, of which each hears ten.
 func BenchmarkMove(b *testing.B) {
 	x, err := radio.NewWander(1000, radio.Wander{Motion: radio.Motion{Reach: 56_000}, Side: 1_000_000, Slowest: 1000, Fastest: 2000}, rand.New(rand.NewPCG(1, 1)))

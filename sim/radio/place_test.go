@@ -38,12 +38,15 @@ func TestPlaces(t *testing.T) {
 	require.Len(t, places(t, x, err), 1)
 	x, err = radio.Parse(strings.NewReader("0 1\n0 2\n2 3\n"), 5) // and 4, to which there is no way
 	require.Equal(t, []radio.Place{{0, 5 * m}, {10 * m, 0}, {10 * m, 10 * m}, {20 * m, 5 * m}, {30 * m, 5 * m}}, places(t, x, err))
-	x, err = radio.Disk(50, 100*m, 30*m, rand.New(rand.NewPCG(1, 2)))
-	at := places(t, x, err)
-	for i, a := range at {
-		for k, b := range at[:i] {
-			dx, dy := int64(a.X-b.X), int64(a.Y-b.Y)
-			require.Equal(t, dx*dx+dy*dy <= 900*m*m, x.Hears(i, k))
+	// By a grid of cells who hears whom is as it is pair by pair.
+	for i, c := range []struct{ n, side, reach int }{{50, 100 * m, 30 * m}, {1, 1, 1}, {9, 1, 1}, {30, 1_000_000 * m, 1}, {30, 1_000_000 * m, 400_000 * m}, {40, m, 1_000_000 * m}, {70, 100 * m, 3 * m}, {5, 10 * m, 4 * m}} {
+		x, err = radio.Disk(c.n, c.side, c.reach, rand.New(rand.NewPCG(1, uint64(i))))
+		at := places(t, x, err)
+		for i, a := range at {
+			for k, b := range at[:i] {
+				dx, dy := int64(a.X-b.X), int64(a.Y-b.Y)
+				require.Equal(t, dx*dx+dy*dy <= int64(c.reach)*int64(c.reach), x.Hears(i, k), c)
+			}
 		}
 	}
 }
