@@ -13,9 +13,9 @@ import (
 )
 
 // TestDeterminism: radios that move and sleep do the same with the same seed, on
-// all machines.
+// all machines, and whether somebody looks on or not.
 func TestDeterminism(t *testing.T) {
-	run := func(seed uint64) (string, radio.Stats) {
+	run := func(seed uint64, looks int) (string, radio.Stats) {
 		x, err := radio.NewWander(40, radio.Wander{Motion: radio.Motion{Reach: 40_000}, Side: 150_000, Slowest: 500, Fastest: 1500, Longest: 20 * time.Second},
 			rand.New(rand.NewPCG(seed, 1)))
 		require.NoError(t, err)
@@ -33,16 +33,23 @@ func TestDeterminism(t *testing.T) {
 			d.Done = func(l radio.Loss) { fmt.Fprintf(h, "done %d %d %d\n", k, l, c.now) }
 			c.AfterFunc(time.Duration(k)*700*ms, func() { a.Send(d) })
 		}
+		for k := range looks {
+			c.AfterFunc(time.Duration(k)*777*ms, func() {
+				position(t, a, k%40)
+				a.Energy(k % 40)
+				a.Reaches(0, k%40)
+			})
+		}
 		c.run(c.now.Add(2 * time.Minute))
 		for i := range 40 {
 			fmt.Fprintf(h, "%+v %+v\n", a.Energy(i), position(t, a, i))
 		}
 		return fmt.Sprintf("%016x", h.Sum64()), a.Stats()
 	}
-	hash, stats := run(1)
-	again, _ := run(1)
+	hash, stats := run(1, 0)
+	again, _ := run(1, 150)
 	require.Equal(t, hash, again)
-	other, _ := run(2)
+	other, _ := run(2, 0)
 	require.NotEqual(t, hash, other)
 	require.NotZero(t, stats.Retries)
 	require.NotZero(t, stats.Busy)
