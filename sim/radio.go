@@ -161,30 +161,58 @@ func (e *ether) cause(lost radio.Loss, from, to int) Cause {
 	return LostByHopLimit
 }
 
+// Station is a node on a Radio.
+type Station struct {
+	// Segment is the name of its Segment, and Number which station of the
+	// Topology it is.
+	Segment  string
+	Number   int
+	Topology *radio.Topology
+	// Place is where it is now.
+	Place radio.Place
+	// Energy is what its radio has spent its time on, and Counts what has happened
+	// at it.
+	Energy radio.Energy
+	Counts radio.Counts
+}
+
+// Station returns what there is to say of the radio of a node now; ok is false if
+// it has none.
+func (w *World) Station(node string) (s Station, ok bool) {
+	defer w.hold()()
+	x, n := w.stationOf(node)
+	if x == nil {
+		return s, false
+	}
+	s = Station{Segment: x.rule.Name, Number: n, Topology: x.Topology, Energy: x.air.Energy(n), Counts: x.air.Counts(n)}
+	s.Place, _ = x.air.Position(n)
+	return s, true
+}
+
 // Energy returns what the radio of a node has spent its time on; ok is false if
 // it has none.
 func (w *World) Energy(node string) (e radio.Energy, ok bool) {
 	defer w.hold()()
-	a, station := w.stationOf(node)
-	if a == nil {
+	x, station := w.stationOf(node)
+	if x == nil {
 		return e, false
 	}
-	return a.Energy(station), true
+	return x.air.Energy(station), true
 }
 
 // Position returns where a node is, as far as its radio knows; ok is false if it
 // has none.
 func (w *World) Position(node string) (p radio.Place, ok bool) {
 	defer w.hold()()
-	a, station := w.stationOf(node)
-	if a == nil {
+	x, station := w.stationOf(node)
+	if x == nil {
 		return p, false
 	}
-	return a.Position(station)
+	return x.air.Position(station)
 }
 
-// stationOf returns which station of which Air a node is; nil if it is none.
-func (w *World) stationOf(node string) (*radio.Air, int) {
+// stationOf returns which station of which Radio a node is; nil if it is none.
+func (w *World) stationOf(node string) (*ether, int) {
 	id, ok := w.idOf(node)
 	if !ok {
 		return nil, 0
@@ -197,7 +225,7 @@ func (w *World) stationOf(node string) (*radio.Air, int) {
 	if station < 0 {
 		return nil, 0
 	}
-	return x.air, station
+	return x, station
 }
 
 // addRadio adds what the radios have counted.

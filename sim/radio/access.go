@@ -84,6 +84,7 @@ func (a *Air) busy(s int) {
 		return
 	}
 	a.stats.Failures++
+	st.counts.Failures++
 	a.finish(s, 0, Busy)
 }
 
@@ -124,6 +125,7 @@ func (a *Air) transmit(s int) {
 	st := &a.stations[s]
 	j := st.queue[0]
 	a.stats.Frames++
+	st.counts.Sent++
 	a.put(&signal{job: j, from: s, size: j.d.frags[j.frag].Size, number: st.number})
 }
 

@@ -33,6 +33,7 @@ type station struct {
 	cursor netio.Instant
 	Energy
 	sleeper
+	counts Counts
 }
 
 // sender is what a station knows of the frame that is the first of its queue.
@@ -186,6 +187,7 @@ func (a *Air) enqueue(s int, j job) {
 	st := &a.stations[s]
 	if len(st.queue) >= a.cfg.Queue {
 		a.stats.Overflows++
+		st.counts.Overflows++
 		j.d.lost |= Overflow
 		j.d.over()
 		return

@@ -53,6 +53,7 @@ func (a *Air) spoil(s int, f *signal) {
 	if f == nil || f.next != Everyone && f.next != s {
 		return
 	}
+	a.stations[s].counts.Spoiled++
 	if f.next == Everyone || a.cfg.NoAcks {
 		f.d.lost |= Collided
 	}
