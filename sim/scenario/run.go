@@ -28,6 +28,9 @@ type Options struct {
 	Begin, End func(w *sim.World)
 	// Event, where set, is called with what happens to the actions and faults.
 	Event func(e Event)
+	// Compared, where set, is called with what happens to the actions in the runs
+	// with the strategies that are compared.
+	Compared func(strategy string, e Event)
 	// Progress, where set, is called now and then, the first time when Slice of
 	// virtual time has passed. It returns how much is to pass until it is called
 	// again, and an error to end the run, which Run returns.

@@ -74,6 +74,9 @@ func (r *run) by(a *action) strategy {
 func (r *run) compare(seed uint64, rep *Report) error {
 	for _, x := range r.s.compare {
 		o := Options{Until: r.o.Until, Progress: r.o.Progress, Slice: r.o.Slice, strategy: x}
+		if r.o.Compared != nil {
+			o.Event = func(e Event) { r.o.Compared(string(x), e) }
+		}
 		other, err := r.s.once(seed, o, nil)
 		if err != nil {
 			return err
