@@ -47,7 +47,7 @@ than real time.
 --jsonl writes what happens, one JSON object a line: "sent", "delivered" and
 "lost" datagrams, and what happens to actions and faults. --pcapng writes the
 datagrams as Wireshark opens them, --html one page that shows them on a map, over
-time and byte by byte, in any browser. With --seeds it is as sim sweep.`,
+time and byte by byte, in any browser, with the energy and loss of each node. With --seeds it is as sim sweep.`,
 		Example: `  sim run hello
   sim run discovery-1000 --set nodes.s.count=100000
   sim run load --seed 7 --json
@@ -121,6 +121,9 @@ func (a *app) run(ctx context.Context, file string, f *oneFlags) error {
 	seed := f.seed.of(s)
 	w := a.newWatch(ctx, f.speed.times)
 	o := scenario.Options{Until: f.until, Progress: w.progress, Begin: outs.begin, Event: outs.event}
+	if outs.page != nil {
+		o.End, o.Compared = outs.page.collector.End, outs.page.collector.Compared
+	}
 	var rep *scenario.Report
 	var differs *sim.Divergence
 	if f.twice {

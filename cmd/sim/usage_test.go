@@ -157,7 +157,7 @@ func TestReadme(t *testing.T) {
 		r := run(lighter(command)...)
 		require.Equal(t, 0, r.code, "%s\n%s%s", command, r.out, r.err)
 	}
-	require.Equal(t, 12, n)
+	require.Equal(t, 13, n)
 }
 
 func TestCompletion(t *testing.T) {

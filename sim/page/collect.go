@@ -20,6 +20,9 @@ type Limits struct {
 	Datagrams int
 	// Nodes is how many are on the map; 0 = 20,000.
 	Nodes int
+	// Samples is how often what radios spend is looked at, each time for each of
+	// the nodes; 0 = 100,000. It is 8 to 200 times a node.
+	Samples int
 }
 
 func (l Limits) filled() Limits {
@@ -31,6 +34,9 @@ func (l Limits) filled() Limits {
 	}
 	if l.Nodes <= 0 {
 		l.Nodes = 20_000
+	}
+	if l.Samples <= 0 {
+		l.Samples = 100_000
 	}
 	return l
 }
@@ -52,9 +58,11 @@ type Collector struct {
 	events    []event
 	marks     []mark
 	curves    []*Curve // by action, as they are met
+	compared  map[string][]*Curve
 	traffic   *histogram
 	groups    []shown
-	nodes     [][4]int64 // sent, received, lost on the way to it, bytes received
+	nodes     [][5]int64 // sent, received, lost on the way to it, bytes received, copies lost of what it sent
+	survey    survey
 	left      leftOut
 	end       int64
 }
@@ -124,7 +132,7 @@ var whats = []string{"asks", "answered", "failed", "cancelled"}
 // NewCollector makes a Collector for a run.
 func NewCollector(s *scenario.Scenario, limits Limits) *Collector {
 	c := &Collector{
-		s: s, limits: limits.filled(), gramOf: map[string]int{}, byToken: map[tokenKey]int{}, byID: map[idKey]int{}, traffic: newHistogram(counts),
+		s: s, limits: limits.filled(), gramOf: map[string]int{}, byToken: map[tokenKey]int{}, byID: map[idKey]int{}, compared: map[string][]*Curve{}, traffic: newHistogram(counts),
 	}
 	c.choose()
 	c.left.Nodes = s.Nodes() - len(c.nodes)
@@ -159,7 +167,7 @@ func (c *Collector) choose() {
 		c.groups[i].at = n
 		n += c.groups[i].kept
 	}
-	c.nodes = make([][4]int64, n)
+	c.nodes = make([][5]int64, n)
 }
 
 // Begin is for scenario.Options.Begin.
@@ -167,6 +175,10 @@ func (c *Collector) Begin(w *sim.World) {
 	c.w = w
 	w.Watch(c.transit)
 }
+
+// End is for scenario.Options.End. Without it what radios have spent is not known to
+// the very end.
+func (c *Collector) End(*sim.World) { c.survey.end(c) }
 
 // Event is for scenario.Options.Event.
 func (c *Collector) Event(e scenario.Event) {
@@ -184,7 +196,7 @@ func (c *Collector) Event(e scenario.Event) {
 		return
 	}
 	if e.What == "answered" {
-		c.curve(action).add(e.At)
+		curve(c.s, &c.curves, action).add(e.At)
 	}
 	if len(c.events) >= c.limits.Messages {
 		c.left.Events++
@@ -193,11 +205,21 @@ func (c *Collector) Event(e scenario.Event) {
 	c.events = append(c.events, event{at, action, what, c.nodeOf(e.From), c.nodeOf(e.To)})
 }
 
-func (c *Collector) curve(action int) *Curve {
-	for len(c.curves) <= action {
-		c.curves = append(c.curves, &Curve{Action: c.s.Actions()[len(c.curves)]})
+// Compared is for scenario.Options.Compared.
+func (c *Collector) Compared(strategy string, e scenario.Event) {
+	if action := slices.Index(c.s.Actions(), e.Name); action >= 0 && e.What == "answered" {
+		curves := c.compared[strategy]
+		curve(c.s, &curves, action).add(e.At)
+		c.compared[strategy] = curves
 	}
-	return c.curves[action]
+}
+
+// curve returns the curve of an action.
+func curve(s *scenario.Scenario, curves *[]*Curve, action int) *Curve {
+	for len(*curves) <= action {
+		*curves = append(*curves, &Curve{Action: s.Actions()[len(*curves)]})
+	}
+	return (*curves)[action]
 }
 
 // maxExtra is how many names there are besides those of nodes.
@@ -233,6 +255,7 @@ func since(d time.Duration) int64 { return d.Microseconds() }
 func (c *Collector) transit(t *sim.Transit) {
 	at := since(t.At.Sub(sim.Epoch))
 	c.end = max(c.end, at)
+	c.survey.pass(c, at)
 	from, to := c.nodeOf(t.From), c.nodeOf(t.To)
 	c.count(t, at, from, to)
 	if len(c.messages) >= c.limits.Messages {
@@ -274,6 +297,7 @@ func (c *Collector) count(t *sim.Transit, at int64, from, to int) {
 	case sim.TransitLost:
 		c.traffic.add(at, countLost, 1)
 		add(to, 2, 1)
+		add(from, 4, 1)
 	}
 }
 

@@ -3,7 +3,7 @@
 // byte.
 //
 //	c := page.NewCollector(s)
-//	report, err := s.Run(seed, scenario.Options{Begin: c.Begin, Event: c.Event})
+//	report, err := s.Run(seed, scenario.Options{Begin: c.Begin, End: c.End, Event: c.Event, Compared: c.Compared})
 //	…
 //	err = page.WriteRun(file, c.Run(report, "sim replay hello"))
 //

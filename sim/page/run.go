@@ -61,6 +61,7 @@ type runData struct {
 	Curves   []Curve          `json:"curves"`
 	Traffic  *histogram       `json:"traffic"`
 	Nodes    columns          `json:"nodes"`
+	Radio    *radioData       `json:"radio"`
 	Measures []Measure        `json:"measures"`
 	Left     leftOut          `json:"left_out"`
 }
@@ -128,26 +129,54 @@ func (c *Collector) Run(rep *scenario.Report, replay string) *Run {
 		before = x.at
 	}
 	d.Events = *v
-	n := newColumns(4)
+	n := newColumns(5)
 	for i := range c.nodes {
 		n.add(c.nodes[i][:]...)
 	}
 	d.Nodes = *n
-	d.Curves = c.Curves(rep, "")
+	d.Radio = c.survey.data()
+	d.Curves = append(c.Curves(rep, ""), c.rivals(rep)...)
 	return &Run{title: rep.Scenario + ", seed " + strconv.FormatUint(rep.Seed, 10), data: d, groups: c.groups}
 }
 
 // Curves returns how the answers came, action by action; run says which run this
 // is.
 func (c *Collector) Curves(rep *scenario.Report, run string) []Curve {
+	return closed(c.curves, rep.Actions, c.end, run)
+}
+
+// rivals returns how the answers came by the strategies that are compared.
+func (c *Collector) rivals(rep *scenario.Report) []Curve {
 	var curves []Curve
-	for i, x := range c.curves {
-		x.close(c.end)
+	for i := range rep.Rivals {
+		r := &rep.Rivals[i]
+		var actions []scenario.ActionReport
+		for k := range rep.Actions {
+			a := scenario.ActionReport{}
+			if x := r.Action(rep.Actions[k].Name); x != nil {
+				a = *x
+			}
+			actions = append(actions, a)
+		}
+		for _, k := range closed(c.compared[r.Strategy], actions, c.end, r.Strategy) {
+			if r.Action(k.Action) != nil {
+				curves = append(curves, k)
+			}
+		}
+	}
+	return curves
+}
+
+// closed returns curves as the page has them.
+func closed(all []*Curve, actions []scenario.ActionReport, end int64, run string) []Curve {
+	var curves []Curve
+	for i, x := range all {
+		x.close(end)
 		k := *x
 		k.Run = run
-		if i < len(rep.Actions) {
+		if i < len(actions) {
 			for _, name := range [...]string{"expected", "requests"} {
-				if v, ok := rep.Actions[i].Value(name); ok {
+				if v, ok := actions[i].Value(name); ok {
 					k.Total = v
 					break
 				}

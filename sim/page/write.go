@@ -16,7 +16,7 @@ import (
 var assets embed.FS
 
 // scripts are the parts of the script, in order.
-var scripts = []string{"base.js", "state.js", "map.js", "charts.js", "exchanges.js", "report.js", "sweep.js", "main.js"}
+var scripts = []string{"base.js", "state.js", "radio.js", "places.js", "paint.js", "map.js", "nodes.js", "charts.js", "exchanges.js", "report.js", "sweep.js", "main.js"}
 
 func asset(name string) string {
 	b, err := assets.ReadFile("assets/" + name)

@@ -65,7 +65,7 @@ func (j job) run() (any, error) {
 	}
 	c := page.NewCollector(s, page.Limits{})
 	rep, err := s.Run(seed, scenario.Options{
-		Begin: c.Begin, Event: c.Event, Slice: slice,
+		Begin: c.Begin, End: c.End, Event: c.Event, Compared: c.Compared, Slice: slice,
 		Progress: func(p scenario.Progress) (time.Duration, error) {
 			j.args[3].Invoke(float64(p.Elapsed)/1e9, float64(p.Deliveries))
 			breathe()

@@ -12,6 +12,7 @@ function buildReport(panel) {
       make("td", {}, x.left === null ? "no value" : number(x.left)), make("td", {}, x.right === null ? "no value" : number(x.right))));
     panel.append(make("div", { class: "panel" }, make("h2", {}, "Expectations"), make("div", { class: "scroll" }, table)));
   }
+  if ((r.compared || []).length) panel.append(comparison(r));
   const tiles = make("div", { class: "tiles" });
   panel.append(tiles);
   for (const a of r.actions || []) {
@@ -20,6 +21,23 @@ function buildReport(panel) {
     tiles.append(make("div", { class: "panel" }, make("h2", {}, a.name + " (" + a.verb + ")"), table));
   }
   return null;
+}
+
+// comparison is what the discoveries came to by each of the strategies that are
+// compared.
+function comparison(r) {
+  const ms = (v) => time(v * 1000);
+  const columns = [["recall", "coverage", (v) => v.toFixed(4)], ["precision", "precision", (v) => v.toFixed(4)], ["answers", "responses", number], ["messages", "messages", number], ["bytes asked", "query_bytes", number], ["bytes answered", "response_bytes", number],
+    ["to 50%", "t50_ms", ms], ["to 90%", "t90_ms", ms], ["to 99%", "t99_ms", ms], ["collisions", "collisions", number], ["frames", "frames", number], ["mJ sent", "send_mj", number], ["mJ received", "receive_mj", number]];
+  const rows = [];
+  for (const a of r.actions) {
+    const all = [[a.strategy, a], ...r.compared.map((x) => [x.strategy, x.actions.find((k) => k.name === a.name)])].filter(([, k]) => k && k.verb === "discover");
+    all.forEach(([by, k], i) => rows.push([i ? "" : a.name, by, k]));
+  }
+  const said = columns.filter(([, key]) => rows.some(([, , k]) => k[key]));
+  const table = make("table", { id: "compared", class: "wide" }, make("tr", {}, make("th", {}, ""), make("th", { class: "text" }, "by"), ...said.map(([name]) => make("th", {}, name))));
+  for (const [name, by, k] of rows) table.append(make("tr", {}, make("td", {}, name), make("td", { class: "text" }, by), ...said.map(([, key, text]) => make("td", {}, typeof k[key] === "number" ? text(k[key]) : "–"))));
+  return make("div", { class: "panel" }, make("h2", {}, "Strategies compared"), make("div", { class: "scroll" }, table));
 }
 
 function buildRun() {
@@ -35,6 +53,7 @@ function buildRun() {
   addView("map", "Map", buildMap, true);
   addView("charts", "Over time", buildCharts, true);
   addView("exchanges", "Exchanges", buildExchanges, false);
+  addView("nodes", "Nodes", buildNodes, false);
   addView("report", "Report", buildReport, false);
 }
 

@@ -14,12 +14,12 @@ function decodeRun() {
   for (const g of data.groups) for (const n of g.names) names.push(n);
   const known = names.length;
   for (const n of data.extra || []) names.push(n);
-  const [nSent, nReceived, nLost, nBytes] = columnsOf(data.nodes);
+  const [nSent, nReceived, nLost, nBytes, nGone] = columnsOf(data.nodes);
   return {
     n: sent.length, sent, end, from, to, cause, gram, exchange, longest, names, known,
     exchanges: { n: xStart.length, client: xClient, server: xServer, label: xLabel, start: xStart, count: xCount },
     events: { n: eAt.length, at: eAt, action: eAction, what: eWhat, from: eFrom, to: eTo },
-    nodes: { sent: nSent, received: nReceived, lost: nLost, bytes: nBytes },
+    nodes: { sent: nSent, received: nReceived, lost: nLost, bytes: nBytes, gone: nGone },
     length: data.end_us * 1.02 + 1000,
   };
 }

@@ -20,7 +20,7 @@ import (
 func runPage(t *testing.T, s *scenario.Scenario, seed uint64) string {
 	t.Helper()
 	c := page.NewCollector(s, page.Limits{})
-	rep, err := s.Run(seed, scenario.Options{Begin: c.Begin, Event: c.Event})
+	rep, err := s.Run(seed, scenario.Options{Begin: c.Begin, End: c.End, Event: c.Event, Compared: c.Compared})
 	require.NoError(t, err)
 	run := c.Run(rep, "sim replay x --seed 1")
 	other := page.NewCollector(s, page.Limits{})
@@ -58,6 +58,14 @@ func (b *tab) to(share float64) {
 	b.settled()
 }
 
+// colours chooses what the colours of the nodes mean.
+func (b *tab) colours(mode string) {
+	b.t.Helper()
+	b.do(chromedp.SetValue(chromedp.CSS("#mode"), mode))
+	eval[bool](b, "document.getElementById('mode').dispatchEvent(new Event('change'))")
+	b.settled()
+}
+
 func (b *tab) click(selector string) {
 	b.t.Helper()
 	b.do(chromedp.Click(chromedp.CSS(selector)))
@@ -87,10 +95,8 @@ func TestRunPage(t *testing.T) {
 			b.to(1)
 			require.Contains(t, b.text("#legend"), "1 asking998 have answered", "to one of the two")
 			b.picture("map end " + name)
-			for _, mode := range []string{"loss", "traffic", "measure:0", "stage:1"} {
-				b.do(chromedp.SetValue(chromedp.CSS("#mode"), mode))
-				eval[bool](b, "document.getElementById('mode').dispatchEvent(new Event('change'))")
-				b.settled()
+			for _, mode := range []string{"loss", "gone", "traffic", "measure:0", "stage:1"} {
+				b.colours(mode)
 				require.Greater(t, b.inks(), 3, mode)
 				if mode == "loss" {
 					b.picture("loss " + name)
@@ -98,9 +104,13 @@ func TestRunPage(t *testing.T) {
 			}
 			require.Contains(t, b.text("#legend"), "292 have answered")
 
+			b.click("#tab-nodes")
+			require.Contains(t, b.text("#view-nodes"), "1,001 nodes, of which the first 300 are listed")
+			b.picture("nodes " + name)
+
 			b.click("#tab-charts")
 			b.to(0.4)
-			require.Equal(t, 3, eval[int](b, "document.querySelectorAll('#view-charts svg[role=img]').length"))
+			require.Equal(t, 4, eval[int](b, "document.querySelectorAll('#view-charts svg[role=img]').length"), "answers to each of two, datagrams, bytes")
 			require.Contains(t, b.text("#view-charts .legend"), "everything: 99.7%")
 			require.Contains(t, b.text("#view-charts .legend"), "everything (seed 2): ")
 			b.picture("charts " + name)
@@ -192,24 +202,42 @@ func (b *tab) worked() float64 {
 	return 0
 }
 
-// TestScrubs: a thousand nodes are drawn 30 times a second, or more.
+// TestScrubs: a thousand nodes are drawn 30 times a second, or more, with and
+// without radio.
 func TestScrubs(t *testing.T) {
-	b := open(t, runPage(t, load(t, "discovery-1000"), 1), light)
-	call(b, performance.Enable, performance.EnableParams{TimeDomain: "threadTicks"})
-	before := b.worked()
-	rate := eval[float64](b, `new Promise(done => {
-		const s = document.getElementById("scrub"), begin = performance.now();
-		let n = 0;
-		const next = () => {
-			s.value = 300 + (n * 37) % 2500;
-			s.dispatchEvent(new Event("input"));
-			if (++n < 120) requestAnimationFrame(next); else done(1000 * n / (performance.now() - begin));
-		};
-		requestAnimationFrame(next);
-	})`)
-	t.Logf("%.0f frames/s", rate)
-	t.Logf("%.1f ms of processor time of the page's thread a frame", 1000*(b.worked()-before)/120)
-	require.Greater(t, rate, 0.0)
+	for name, s := range map[string]*scenario.Scenario{
+		"discovery-1000": load(t, "discovery-1000"),
+		"radio":          load(t, "campus-multihop", "nodes.s.count=1000", "segments.campus.radio.side=600m", "compare=~", "expect=~"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := runPage(t, s, 1)
+			info, err := os.Stat(file)
+			require.NoError(t, err)
+			t.Logf("%d kB", info.Size()/1000)
+			require.Less(t, info.Size(), int64(5_000_000))
+			b := open(t, file, light)
+			if name == "radio" {
+				b.colours("radio:energy")
+				b.do(chromedp.Focus(chromedp.CSS("#map")), chromedp.KeyEvent("\u0303"))
+			}
+			call(b, performance.Enable, performance.EnableParams{TimeDomain: "threadTicks"})
+			before := b.worked()
+			rate := eval[float64](b, `new Promise(done => {
+				const s = document.getElementById("scrub"), begin = performance.now();
+				let n = 0;
+				const next = () => {
+					s.value = 300 + (n * 37) % 2500;
+					s.dispatchEvent(new Event("input"));
+					if (++n < 120) requestAnimationFrame(next); else done(1000 * n / (performance.now() - begin));
+				};
+				requestAnimationFrame(next);
+			})`)
+			t.Logf("%.0f frames/s", rate)
+			t.Logf("%.1f ms of processor time of the page's thread a frame", 1000*(b.worked()-before)/120)
+			require.Greater(t, rate, 0.0)
+			b.picture("scrubs " + name)
+		})
+	}
 }
 
 // TestNothingComesOut: what a scenario says is text, whatever it is.
