@@ -122,7 +122,8 @@ func (a *app) run(ctx context.Context, file string, f *oneFlags) error {
 	w := a.newWatch(ctx, f.speed.times)
 	o := scenario.Options{Until: f.until, Progress: w.progress, Begin: outs.begin, Event: outs.event}
 	if outs.page != nil {
-		o.End, o.Compared = outs.page.collector.End, outs.page.collector.Compared
+		c := outs.page.collector
+		o.End, o.Compared, o.Progress = c.End, c.Compared, c.Progress(w.progress)
 	}
 	var rep *scenario.Report
 	var differs *sim.Divergence

@@ -176,9 +176,23 @@ func (c *Collector) Begin(w *sim.World) {
 	w.Watch(c.transit)
 }
 
-// End is for scenario.Options.End. Without it what radios have spent is not known to
-// the very end.
+// End is for scenario.Options.End, which Begin and Progress need.
 func (c *Collector) End(*sim.World) { c.survey.end(c) }
+
+// Progress returns what is for scenario.Options.Progress: it looks where nodes are
+// that move while nobody sends, and calls next, nil = nobody.
+func (c *Collector) Progress(next func(p scenario.Progress) (time.Duration, error)) func(p scenario.Progress) (time.Duration, error) {
+	return func(p scenario.Progress) (slice time.Duration, err error) {
+		slice = time.Hour
+		if next != nil {
+			slice, err = next(p)
+		}
+		if wait := c.survey.wait(c, p.Elapsed.Microseconds()); wait > 0 {
+			slice = min(slice, time.Duration(wait)*time.Microsecond)
+		}
+		return slice, err
+	}
+}
 
 // Event is for scenario.Options.Event.
 func (c *Collector) Event(e scenario.Event) {

@@ -3,7 +3,9 @@
 // byte.
 //
 //	c := page.NewCollector(s)
-//	report, err := s.Run(seed, scenario.Options{Begin: c.Begin, End: c.End, Event: c.Event, Compared: c.Compared})
+//	report, err := s.Run(seed, scenario.Options{
+//		Begin: c.Begin, End: c.End, Event: c.Event, Compared: c.Compared, Progress: c.Progress(nil),
+//	})
 //	…
 //	err = page.WriteRun(file, c.Run(report, "sim replay hello"))
 //

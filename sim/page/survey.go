@@ -12,12 +12,13 @@ type survey struct {
 	segments []*segment
 	surveyed []surveyed
 	begun    bool
+	ended    bool
+	moves    bool
 	step     int64 // µs
 	most     int   // samples
 	times    []int64
 	rows     [][]sample // by time, then as in surveyed
 	idle     []int64    // µJ, in the end
-	moved    bool
 }
 
 // segment is a segment of the network that is a radio.
@@ -63,6 +64,7 @@ func (v *survey) begin(c *Collector) {
 			if !ok {
 				k = len(v.segments)
 				index[st.Segment] = k
+				v.moves = v.moves || st.Topology.Moves()
 				v.segments = append(v.segments, &segment{st.Segment, st.Topology, map[int]int{}})
 			}
 			v.segments[k].nodes[st.Number] = g.at + i
@@ -106,12 +108,28 @@ func (v *survey) take(w *sim.World, at int64) {
 		p, e, n := st.Place, st.Energy, st.Counts
 		row[i] = sample{int64(p.X), int64(p.Y), e.SendNJ() / 1000, e.ReceiveNJ() / 1000, int64(n.Sent), int64(n.Spoiled + n.Failures + n.Overflows)}
 		v.idle[i] = e.IdleNJ() / 1000
-		if len(v.rows) > 0 {
-			first := &v.rows[0][i]
-			v.moved = v.moved || first.x != row[i].x || first.y != row[i].y
-		}
 	}
 	v.times, v.rows = append(v.times, at), append(v.rows, row)
+}
+
+// wait takes a sample if it is time for one and nodes move, and returns when it
+// will be again; 0 = never. The same run has the same samples, however often it is
+// called.
+func (v *survey) wait(c *Collector, at int64) int64 {
+	if v.ended {
+		return 0
+	}
+	if !v.begun {
+		v.begin(c)
+	}
+	if !v.moves {
+		return 0
+	}
+	if len(v.times) == 0 || at%v.step == 0 {
+		v.pass(c, at)
+		c.end = max(c.end, at)
+	}
+	return v.step - at%v.step
 }
 
 // end takes the last sample, in place of one of the same time.
@@ -119,6 +137,7 @@ func (v *survey) end(c *Collector) {
 	if !v.begun {
 		v.begin(c)
 	}
+	v.ended = true
 	if len(v.surveyed) == 0 {
 		return
 	}
@@ -166,7 +185,7 @@ func (v *survey) data() *radioData {
 		d.Segments = append(d.Segments, x.data())
 	}
 	kinds := 4
-	if v.moved {
+	if v.moves {
 		kinds = 6
 	}
 	samples := newColumns(kinds)

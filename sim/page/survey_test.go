@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -42,7 +43,7 @@ func surveyOf(t *testing.T, text string, limits Limits) (d runData, end map[int]
 	require.NoError(t, err)
 	c := NewCollector(s, limits)
 	end = map[int]sim.Station{}
-	rep, err := s.Run(1, scenario.Options{Begin: c.Begin, Event: c.Event, Compared: c.Compared, End: func(w *sim.World) {
+	rep, err := s.Run(1, scenario.Options{Begin: c.Begin, Event: c.Event, Compared: c.Compared, Progress: c.Progress(nil), End: func(w *sim.World) {
 		c.End(w)
 		for i := range s.Nodes() {
 			if st, ok := w.Station(s.NodeName(i)); ok {
@@ -128,3 +129,43 @@ func TestSurveyIsBounded(t *testing.T) {
 	_, d = made(t, load(t, "hello"), Limits{})
 	require.Nil(t, d.Radio, "there are none")
 }
+
+// TestSurveyOfMoving: where somebody moves it is looked again and again, also while
+// nobody sends, and the same however often the run is looked at.
+func TestSurveyOfMoving(t *testing.T) {
+	text := strings.Replace(with("{topology: disk, side: 100m, reach: 40m, speed: 1m/s..2m/s, pause: 0s..5s}"), "compare: [single]", "stop: 300s", 1)
+	d, end := surveyOf(t, text, Limits{})
+	require.Len(t, d.Radio.Samples.Cols, 6)
+	times := numbers(t, d.Radio.Times)
+	samples := len(times)
+	require.Greater(t, samples, maxSamples/2-10)
+	sum := int64(0)
+	for _, dt := range times {
+		require.LessOrEqual(t, dt, int64(3_000_000))
+		sum += dt
+	}
+	require.Equal(t, d.EndUS, sum)
+	require.Greater(t, d.EndUS, int64(290_000_000))
+	x, y := numbers(t, d.Radio.Samples.Cols[4]), numbers(t, d.Radio.Samples.Cols[5])
+	for i, n := range numbers(t, d.Radio.Nodes.Cols[0]) {
+		at := [2]int64{numbers(t, d.Radio.Nodes.Cols[2])[i], numbers(t, d.Radio.Nodes.Cols[3])[i]}
+		for k := i * samples; k < (i+1)*samples; k++ {
+			at[0], at[1] = at[0]+unzigzag(x[k]), at[1]+unzigzag(y[k])
+		}
+		require.Equal(t, [2]int64{int64(end[int(n)].Place.X), int64(end[int(n)].Place.Y)}, at)
+	}
+
+	// Whoever else looks, whenever.
+	s, err := scenario.Parse("x.yaml", []byte(text))
+	require.NoError(t, err)
+	c := NewCollector(s, Limits{})
+	calls := 0
+	_, err = s.Run(1, scenario.Options{Begin: c.Begin, End: c.End, Event: c.Event, Progress: c.Progress(func(scenario.Progress) (time.Duration, error) {
+		calls++
+		return time.Duration(calls%7) * 33 * time.Millisecond, nil
+	})})
+	require.NoError(t, err)
+	require.Equal(t, d.Radio, c.survey.data())
+}
+
+func unzigzag(v int64) int64 { return v>>1 ^ -(v & 1) }

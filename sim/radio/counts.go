@@ -24,6 +24,9 @@ func (t *Topology) Full() bool { return t.full }
 // millimetres; 0 where that does not depend on their places.
 func (t *Topology) Reach() int { return t.reach }
 
+// Moves reports whether stations move.
+func (t *Topology) Moves() bool { return t.paths != nil }
+
 // Near returns those who hear a station.
 func (t *Topology) Near(station int) iter.Seq[int] {
 	return func(yield func(int) bool) {

@@ -66,11 +66,11 @@ func (j job) run() (any, error) {
 	c := page.NewCollector(s, page.Limits{})
 	rep, err := s.Run(seed, scenario.Options{
 		Begin: c.Begin, End: c.End, Event: c.Event, Compared: c.Compared, Slice: slice,
-		Progress: func(p scenario.Progress) (time.Duration, error) {
+		Progress: c.Progress(func(p scenario.Progress) (time.Duration, error) {
 			j.args[3].Invoke(float64(p.Elapsed)/1e9, float64(p.Deliveries))
 			breathe()
 			return slice, nil
-		},
+		}),
 	})
 	if err != nil {
 		return nil, err

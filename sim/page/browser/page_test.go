@@ -20,7 +20,7 @@ import (
 func runPage(t *testing.T, s *scenario.Scenario, seed uint64) string {
 	t.Helper()
 	c := page.NewCollector(s, page.Limits{})
-	rep, err := s.Run(seed, scenario.Options{Begin: c.Begin, End: c.End, Event: c.Event, Compared: c.Compared})
+	rep, err := s.Run(seed, scenario.Options{Begin: c.Begin, End: c.End, Event: c.Event, Compared: c.Compared, Progress: c.Progress(nil)})
 	require.NoError(t, err)
 	run := c.Run(rep, "sim replay x --seed 1")
 	other := page.NewCollector(s, page.Limits{})

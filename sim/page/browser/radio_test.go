@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -121,6 +122,29 @@ func TestTopologies(t *testing.T) {
 			b.to(1)
 			require.Contains(t, b.text("#node"), "hears")
 			b.picture("topology " + name)
+		})
+	}
+}
+
+// TestMoving: the map is that of the moment that is shown.
+func TestMoving(t *testing.T) {
+	text := strings.ReplaceAll(topologies, "RADIO", "{topology: disk, side: 150m, reach: 50m, speed: 1m/s..2m/s, pause: 0s..10s, wake: 125ms}") + "stop: 200s\n"
+	s, err := scenario.Parse("x.yaml", []byte(text))
+	require.NoError(t, err)
+	file := runPage(t, s, 1)
+	for name, l := range map[string]look{"light": light, "dark": dark, "narrow": narrow} {
+		t.Run(name, func(t *testing.T) {
+			b := open(t, file, l)
+			b.do(chromedp.Focus(chromedp.CSS("#map")), chromedp.KeyEvent("\u0303"), chromedp.KeyEvent("\u0303"))
+			seen := map[string]bool{}
+			for _, share := range []float64{0, 0.25, 0.5, 0.75, 1} {
+				b.to(share)
+				b.settled()
+				seen[b.text("#node dd:nth-of-type(2)")] = true
+				b.picture(fmt.Sprintf("moving %v %s", share, name))
+			}
+			require.Greater(t, len(seen), 3, "%v", seen)
+			require.Contains(t, b.text("#now"), "s")
 		})
 	}
 }
