@@ -145,23 +145,20 @@ func (c *Collector) Curves(rep *scenario.Report, run string) []Curve {
 	return closed(c.curves, rep.Actions, c.end, run)
 }
 
-// rivals returns how the answers came by the strategies that are compared.
+// rivals returns how the answers came by the strategies that are compared, also
+// where there were none.
 func (c *Collector) rivals(rep *scenario.Report) []Curve {
 	var curves []Curve
 	for i := range rep.Rivals {
 		r := &rep.Rivals[i]
-		var actions []scenario.ActionReport
+		all := c.compared[r.Strategy]
 		for k := range rep.Actions {
-			a := scenario.ActionReport{}
-			if x := r.Action(rep.Actions[k].Name); x != nil {
-				a = *x
+			a := r.Action(rep.Actions[k].Name)
+			if a == nil {
+				continue
 			}
-			actions = append(actions, a)
-		}
-		for _, k := range closed(c.compared[r.Strategy], actions, c.end, r.Strategy) {
-			if r.Action(k.Action) != nil {
-				curves = append(curves, k)
-			}
+			curve(c.s, &all, k)
+			curves = append(curves, closed(all[k:k+1], []scenario.ActionReport{*a}, c.end, r.Strategy)...)
 		}
 	}
 	return curves

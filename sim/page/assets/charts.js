@@ -26,7 +26,8 @@ function chart(box, { title, series, text, top, from = 0, to = run.length }) {
   const ts = nice(to - from, Math.max(Math.floor(iw / 110), 2));
   for (let t = Math.ceil(from / ts) * ts; t <= to; t += ts) {
     svg.append(draw("text", { class: "soft", x: x(t), y: height - 8, "text-anchor": x(t) < left + 20 ? "start" : x(t) > width - right - 20 ? "end" : "middle" }));
-    svg.lastChild.textContent = t === 0 ? "0" : number(t / (ts >= 1e6 ? 1e6 : 1e3)) + (ts >= 1e6 ? " s" : " ms");
+    const [unit, name] = to >= 1e6 ? [1e6, " s"] : [1e3, " ms"];
+    svg.lastChild.textContent = t === 0 ? "0" : (t / unit).toLocaleString("en-US", { maximumFractionDigits: 6 }) + name;
   }
   for (const s of series) {
     let d = "";

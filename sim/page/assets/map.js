@@ -10,7 +10,7 @@ const share = (lost, all) => number(lost) + (lost ? " (" + number((100 * lost) /
 function factsOf(i, t) {
   const rows = [["node", run.names[i]]], n = run.nodes;
   const s = radio && radio.segmentOf(i);
-  if (s && (s.reach || radio.moves)) rows.push(["place", radio.place(radio.of[i], t).map((v) => number(Math.round(v / 100) / 10)).join(" m, ") + " m"]);
+  if (s && s.reach) rows.push(["place", radio.place(radio.of[i], t).map((v) => number(Math.round(v / 100) / 10)).join(" m, ") + " m"]);
   if (s) {
     const near = hears(i, t);
     rows.push(["hears", near ? plural(near.length, "node") : "all " + number(s.nodes.length) + " of " + s.name]);

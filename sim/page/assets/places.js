@@ -5,7 +5,7 @@ function lots() {
   const list = [], n = run.names.length, taken = new Uint8Array(n);
   for (const s of radio ? radio.segments : []) {
     for (const i of s.nodes) taken[i] = 1;
-    list.push({ name: s.name, nodes: s.nodes, metric: s.reach > 0 || radio.moves, real: !s.full || radio.moves });
+    list.push({ name: s.name, nodes: s.nodes, metric: s.reach > 0, real: !s.full });
   }
   const rest = [];
   for (let i = 0; i < n; i++) if (!taken[i]) rest.push(i);
