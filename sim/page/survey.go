@@ -18,7 +18,7 @@ type survey struct {
 	most     int   // samples
 	times    []int64
 	rows     [][]sample // by time, then as in surveyed
-	idle     []int64    // µJ, in the end
+	last     []rest     // in the end
 }
 
 // segment is a segment of the network that is a radio.
@@ -41,6 +41,20 @@ type sample struct {
 	x, y          int64
 	send, receive int64 // µJ
 	sent, lost    int64 // frames
+}
+
+// rest is what a node has spent besides, and how much of the time it slept.
+type rest struct {
+	idle, sleep int64 // µJ
+	asleep      int64 // in 10,000
+}
+
+func restOf(e radio.Energy) rest {
+	x := rest{idle: e.IdleNJ() / 1000, sleep: e.SleepNJ() / 1000}
+	if all := e.Sending + e.Receiving + e.Idle + e.Asleep; all > 0 {
+		x.asleep = int64(e.Asleep.Seconds() / all.Seconds() * 10_000)
+	}
+	return x
 }
 
 const (
@@ -102,12 +116,12 @@ func (v *survey) pass(c *Collector, at int64) {
 // take takes a sample.
 func (v *survey) take(w *sim.World, at int64) {
 	row := make([]sample, len(v.surveyed))
-	v.idle = make([]int64, len(v.surveyed))
+	v.last = make([]rest, len(v.surveyed))
 	for i := range v.surveyed {
 		st, _ := w.Station(v.surveyed[i].name)
 		p, e, n := st.Place, st.Energy, st.Counts
 		row[i] = sample{int64(p.X), int64(p.Y), e.SendNJ() / 1000, e.ReceiveNJ() / 1000, int64(n.Sent), int64(n.Spoiled + n.Failures + n.Overflows)}
-		v.idle[i] = e.IdleNJ() / 1000
+		v.last[i] = restOf(e)
 	}
 	v.times, v.rows = append(v.times, at), append(v.rows, row)
 }
@@ -150,8 +164,9 @@ func (v *survey) end(c *Collector) {
 // radioData is a survey as the script of the page reads it.
 type radioData struct {
 	Segments []segmentData `json:"segments"`
-	// Nodes are those that have a radio: their number, segment, place, and what
-	// they have spent on listening to nothing.
+	// Nodes are those that have a radio: their number, segment, place, what they
+	// have spent on listening to nothing and on sleep, in µJ, and how much of the
+	// time they slept, in 10,000.
 	Nodes columns `json:"nodes"`
 	Times column  `json:"times"`
 	// Samples are how much more than in the one before, node by node: what it has
@@ -180,7 +195,7 @@ func (v *survey) data() *radioData {
 	if len(v.surveyed) == 0 || len(v.rows) == 0 {
 		return nil
 	}
-	d := &radioData{Nodes: *newColumns(5)}
+	d := &radioData{Nodes: *newColumns(7)}
 	for _, x := range v.segments {
 		d.Segments = append(d.Segments, x.data())
 	}
@@ -191,7 +206,7 @@ func (v *survey) data() *radioData {
 	samples := newColumns(kinds)
 	for i, n := range v.surveyed {
 		first := v.rows[0][i]
-		d.Nodes.add(int64(n.node), int64(n.segment), first.x, first.y, v.idle[i])
+		d.Nodes.add(int64(n.node), int64(n.segment), first.x, first.y, v.last[i].idle, v.last[i].sleep, v.last[i].asleep)
 		before := sample{x: first.x, y: first.y}
 		for k := range v.rows {
 			x := v.rows[k][i]

@@ -168,4 +168,15 @@ func TestSurveyOfMoving(t *testing.T) {
 	require.Equal(t, d.Radio, c.survey.data())
 }
 
+// TestSleeping: who sleeps spends less, and it is said how long.
+func TestSleeping(t *testing.T) {
+	d, end := surveyOf(t, with("{topology: star, wake: 125ms}"), Limits{})
+	sleep, asleep := numbers(t, d.Radio.Nodes.Cols[5]), numbers(t, d.Radio.Nodes.Cols[6])
+	for i, n := range numbers(t, d.Radio.Nodes.Cols[0]) {
+		require.Equal(t, end[int(n)].Energy.SleepNJ()/1000, sleep[i])
+		require.Greater(t, asleep[i], int64(5_000))
+		require.Less(t, asleep[i], int64(10_000))
+	}
+}
+
 func unzigzag(v int64) int64 { return v>>1 ^ -(v & 1) }

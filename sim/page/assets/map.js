@@ -20,6 +20,7 @@ function factsOf(i, t) {
   if (s) {
     const mj = (uj) => number(uj / 1000), both = (k, text) => text(radio.value(k, i, t)) + " of " + text(radio.total(k, i));
     rows.push(["sending", both(spends.send, mj) + " mJ"], ["receiving", both(spends.receive, mj) + " mJ"], ["idle", mj(radio.idle[radio.of[i]]) + " mJ in all"],
+      ...(radio.asleep[radio.of[i]] ? [["asleep", number(radio.asleep[radio.of[i]] / 100) + "% of the time, " + mj(radio.sleep[radio.of[i]]) + " mJ"]] : []),
       ["frames sent", both(spends.sent, number)], ["frames lost", both(spends.lost, number)]);
   }
   for (const m of data.measures || []) rows.push([m.name, number(m.values[i]) + " " + m.unit]);
@@ -52,7 +53,7 @@ const notes = {
 // meter returns a function that says, of a time, what the colours of the nodes mean
 // in a mode: a value for each, the greatest, and how it is said.
 function meter() {
-  const n = run.names.length, values = new Float64Array(n), totals = new Float64Array(n), more = new Float64Array(n);
+  const n = run.names.length, values = new Float64Array(n), totals = new Float64Array(n), more = new Float64Array(n), ends = new Map();
   const tally = (t, whose, counts) => {
     values.fill(0); totals.fill(0);
     for (let i = 0; i < run.n && run.sent[i] <= t; i++) {
@@ -74,8 +75,8 @@ function meter() {
         radio.at(spends.receive, time, more);
         for (let i = 0; i < n; i++) values[i] += radio.of[i] < 0 ? 0 : more[i];
       };
-      fill(Infinity);
-      const most = greatest(values);
+      if (!ends.has(which)) { fill(Infinity); ends.set(which, greatest(values)); }
+      const most = ends.get(which);
       fill(t);
       for (let i = 0; i < n; i++) if (radio.of[i] < 0) values[i] = NaN;
       return { values, most, text: which === "energy" || which === "send" ? millijoules : (v) => number(v) + " frames" + (which === "lost" ? " lost" : "") };

@@ -5,7 +5,7 @@ function buildNodes(panel) {
   const n = run.nodes, k = (kind) => (i) => (radio.of[i] < 0 ? 0 : radio.total(kind, i));
   const mj = (f) => (i) => f(i) / 1000;
   const columns = [["node", null], ["sent", (i) => n.sent[i]], ["received", (i) => n.received[i]], ["bytes", (i) => n.bytes[i]], ["lost to it", (i) => n.lost[i]], ["lost from it", (i) => n.gone[i]]];
-  if (radio) columns.push(["mJ sending", mj(k(spends.send))], ["mJ receiving", mj(k(spends.receive))], ["mJ idle", mj((i) => (radio.of[i] < 0 ? 0 : radio.idle[radio.of[i]]))], ["frames sent", k(spends.sent)], ["frames lost", k(spends.lost)]);
+  if (radio) columns.push(["mJ sending", mj(k(spends.send))], ["mJ receiving", mj(k(spends.receive))], ["mJ idle", mj((i) => (radio.of[i] < 0 ? 0 : radio.idle[radio.of[i]]))], ...(radio.asleep.some((v) => v > 0) ? [["mJ asleep", mj((i) => (radio.of[i] < 0 ? 0 : radio.sleep[radio.of[i]]))]] : []), ["frames sent", k(spends.sent)], ["frames lost", k(spends.lost)]);
   for (const m of data.measures || []) columns.push([m.name + ", " + m.unit, (i) => m.values[i] || 0]);
   let by = radio ? 7 : 4, down = true;
   const find = make("input", { type: "search", placeholder: "name of a node", "aria-label": "Filter nodes", id: "which" });

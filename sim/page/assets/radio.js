@@ -3,7 +3,7 @@
 const radio = run && data.radio ? decodeRadio() : null;
 
 function decodeRadio() {
-  const [node, segment, x, y, idle] = columnsOf(data.radio.nodes);
+  const [node, segment, x, y, idle, sleep, asleep] = columnsOf(data.radio.nodes);
   const n = node.length, samples = data.radio.samples.n / n;
   const times = addUp(columnsOf({ n: samples, cols: [data.radio.times] })[0]);
   const kinds = columnsOf(data.radio.samples);
@@ -29,7 +29,7 @@ function decodeRadio() {
   const moves = kinds.length > 4;
   const last = (t) => Math.min(lowerBound(times, t + 0.5), samples) - 1;
   return {
-    n, node, segment, idle, of, near, segments, moves, x, y,
+    n, node, segment, idle, sleep, asleep, of, near, segments, moves, x, y,
     // at returns a number of each of them at a time, in a list by node.
     at(k, t, into) {
       const s = last(t);
@@ -53,7 +53,12 @@ const spends = { send: 0, receive: 1, sent: 2, lost: 3 };
 const millijoules = (uj) => number(uj / 1000) + " mJ";
 
 // hears returns those who hear a node at a time; null = all of its segment.
+let heard = { i: -1, t: -1, list: null };
 function hears(i, t) {
+  if (heard.i !== i || (heard.t !== t && radio && radio.moves)) heard = { i, t, list: whoHears(i, t) };
+  return heard.list;
+}
+function whoHears(i, t) {
   const s = radio && radio.segmentOf(i);
   if (!s) return [];
   if (s.full) return null;

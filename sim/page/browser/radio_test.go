@@ -144,7 +144,10 @@ func TestMoving(t *testing.T) {
 				b.picture(fmt.Sprintf("moving %v %s", share, name))
 			}
 			require.Greater(t, len(seen), 3, "%v", seen)
-			require.Contains(t, b.text("#now"), "s")
+			require.Contains(t, b.text("#node"), "% of the time")
+			b.click("#tab-nodes")
+			require.Contains(t, b.text("#table"), "mJ asleep")
+			b.picture("moving nodes " + name)
 		})
 	}
 }
