@@ -48,7 +48,7 @@ func (a *app) others(ctx context.Context, file string, rf *runFlags, against []s
 	var curves []page.Curve
 	for _, change := range against {
 		f := *rf
-		f.set = append(append([]string(nil), rf.set...), change)
+		f.set = append(append([]string(nil), rf.set...), change, "expect=~", "compare=~") // which are of the run itself
 		s, err := f.load(file)
 		if err != nil {
 			return nil, err
