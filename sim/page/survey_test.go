@@ -160,12 +160,15 @@ func TestSurveyOfMoving(t *testing.T) {
 	require.NoError(t, err)
 	c := NewCollector(s, Limits{})
 	calls := 0
-	_, err = s.Run(1, scenario.Options{Begin: c.Begin, End: c.End, Event: c.Event, Progress: c.Progress(func(scenario.Progress) (time.Duration, error) {
+	rep, err := s.Run(1, scenario.Options{Begin: c.Begin, End: c.End, Event: c.Event, Progress: c.Progress(func(scenario.Progress) (time.Duration, error) {
 		calls++
 		return time.Duration(calls%7) * 33 * time.Millisecond, nil
 	})})
 	require.NoError(t, err)
 	require.Equal(t, d.Radio, c.survey.data())
+	bare, err := s.Run(1, scenario.Options{})
+	require.NoError(t, err)
+	require.Equal(t, bare.TraceHash, rep.TraceHash, "who looks on changes nothing")
 }
 
 // TestSleeping: who sleeps spends less, and it is said how long.
