@@ -168,7 +168,7 @@ func TestHostileDatagramsOnSockets(t *testing.T) {
 			h.check()
 			lost += keepPace(srv, sent-lost, 0)
 			require.Eventually(t, func() bool { return srv.shard.waiting.Load() == 0 }, time.Minute, time.Millisecond)
-			heaps = append(heaps, heap()-pooled(srv))
+			heaps = append(heaps, heap()-inHand(srv))
 		}
 	}
 	over.Store(true)
@@ -195,15 +195,6 @@ func TestHostileDatagramsOnSockets(t *testing.T) {
 		keeping, left := atRest(srv, everybody)
 		return keeping == 0 && len(left) == 0
 	}, time.Minute, 10*time.Millisecond)
-}
-
-// pooled estimates the memory of the exchanges that a node has in its pool: one
-// great burst, on a machine that stood still for a while, makes thousands.
-func pooled(n *Node) (bytes uint64) {
-	for _, sh := range n.shards {
-		onShard(sh, func() { bytes += 2048 * uint64(len(sh.slots)) })
-	}
-	return bytes
 }
 
 // keepPace waits until the node has received all that was sent, but for so many,

@@ -218,6 +218,22 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
+// inHand estimates the bytes of what a node has at the moment and may have, which
+// depends on chance: the exchanges in its pool (one great burst, on a machine that
+// stood still for a while, makes thousands) and what it keeps of messages.
+func inHand(n *Node) (bytes uint64) {
+	for _, sh := range n.shards {
+		onShard(sh, func() {
+			b := 2048*len(sh.slots) + sh.batchBytes + int(sh.waiting.Load()) + sh.servingBytes + sh.delayedBytes + sh.unacked.bytes
+			if sh.blockwise != nil {
+				b += sh.blockwise.spool.Stats().Bytes + sh.blockwise.shelf.Stats().Bytes
+			}
+			bytes += uint64(b)
+		})
+	}
+	return bytes
+}
+
 // requireFlat checks that the samples of the last third are not above those of
 // the second, but for a margin: the least of them, and the median. (The greatest
 // depends on what a single sample met: a table that has just grown for a burst,
