@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -42,7 +43,7 @@ func TestNetworks(t *testing.T) {
 		missing("the ip command is not installed; on Debian: apt-get install iproute2")
 	}
 	inOwnNetwork := func(name string, args ...string) ([]byte, error) {
-		cmd := exec.CommandContext(t.Context(), name, args...)
+		cmd := exec.Command(name, args...)
 		cmd.Env = append(os.Environ(), ownNetwork+"=1")
 		cmd.SysProcAttr = &syscall.SysProcAttr{
 			Pdeathsig:   syscall.SIGKILL,
@@ -55,15 +56,26 @@ func TestNetworks(t *testing.T) {
 	if out, err := inOwnNetwork(ip, "link", "add", "type", "veth"); err != nil {
 		missing("no network namespace with a cable can be made: %v %s", err, out)
 	}
-	args := []string{"-test.v", "-test.timeout=5m", "-test.run=^TestNet[A-Z]"}
-	if testing.Short() {
-		args = append(args, "-test.short")
-	}
-	out, err := inOwnNetwork(os.Args[0], args...)
-	require.NoError(t, err, "%s", out)
-	require.Contains(t, string(out), "--- PASS: TestNet")
-	if testing.Verbose() {
-		t.Logf("%s", out)
+	names, err := inOwnNetwork(os.Args[0], "-test.list=^TestNet[A-Z]")
+	require.NoError(t, err, "%s", names)
+	require.Contains(t, string(names), "TestNet")
+	for name := range strings.FieldsSeq(string(names)) {
+		t.Run(name, func(t *testing.T) { // each in a process of its own: most of the time they wait
+			t.Parallel()
+			args := []string{"-test.v", "-test.timeout=8m", "-test.run=^" + name + "$"}
+			if testing.Short() {
+				args = append(args, "-test.short")
+			}
+			out, err := inOwnNetwork(os.Args[0], args...)
+			require.NoError(t, err, "%s", out)
+			if testing.Verbose() {
+				t.Logf("%s", out)
+			}
+			require.Regexp(t, "(?m)^--- (PASS|SKIP): "+name, string(out))
+			if strings.Contains(string(out), "--- SKIP: "+name) {
+				t.Skip("see above")
+			}
+		})
 	}
 }
 
@@ -172,6 +184,21 @@ func cable(a, b *place, name string, index int) {
 			"ntable change name ndisc_cache dev "+name+" retrans 50")
 	}
 	a.t.Cleanup(func() { _ = a.command("ip", "link del "+name) })
+	a.wired(name)
+	b.wired(name)
+}
+
+// wired waits until an interface carries what is sent. The system sees to that after
+// it has been told that the other end is up.
+func (p *place) wired(dev string) {
+	p.t.Helper()
+	eventually(p.t, func() (running bool) {
+		p.do(func() {
+			ifi, err := net.InterfaceByName(dev)
+			running = err == nil && ifi.Flags&net.FlagRunning != 0
+		})
+		return running
+	}, dev+" is running")
 }
 
 // addrs gives an interface addresses.
@@ -183,7 +210,29 @@ func (p *place) addrs(dev string, addrs ...string) {
 			nodad = " nodad"
 		}
 		p.ip("addr add " + a + " dev " + dev + nodad)
+		if nodad != "" {
+			p.own(netip.MustParsePrefix(a).Addr())
+		}
 	}
+}
+
+// own waits until an IPv6 address is the place's: what comes to it before, in the
+// moment after it has been added, is lost.
+func (p *place) own(addr netip.Addr) {
+	p.t.Helper()
+	const local = 0x80000000 // RTF_LOCAL
+	host := fmt.Sprintf("%x 80 ", addr.As16())
+	eventually(p.t, func() (own bool) {
+		p.do(func() {
+			routes, _ := os.ReadFile("/proc/thread-self/net/ipv6_route")
+			for line := range strings.Lines(string(routes)) {
+				f := strings.Fields(line)
+				flags, _ := strconv.ParseUint(f[max(len(f)-2, 0)], 16, 64)
+				own = own || strings.HasPrefix(line, host) && flags&local != 0
+			}
+		})
+		return own
+	}, addr.String()+" is an address")
 }
 
 // street is two places with a cable between them. The addresses of the first

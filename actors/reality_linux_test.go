@@ -150,7 +150,7 @@ func TestNetAnswerFromAnAddressThatHasGone(t *testing.T) {
 	<-begun
 	b.ip("addr del 192.0.2.2/24 dev e0", "addr add 192.0.2.3/24 dev e0")
 	close(release)
-	require.Eventually(t, func() bool { return two.Stats().SendErrors > 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return two.Stats().SendErrors > 0 }, 30*time.Second, time.Millisecond)
 	b.addrs("e0", "192.0.2.2/24")
 	require.Equal(t, "there you are", <-got)
 }
@@ -170,6 +170,8 @@ func TestNetInterfaceDownAndUp(t *testing.T) {
 		require.ErrorContains(t, err, "network is unreachable")
 	}
 	a.ip("link set e0 up")
+	a.wired("e0")
+	b.wired("e0")
 	a.addrs("e0", "2001:db8::1/64") // IPv6 addresses go with the interface
 	requireWho(t, one, "192.0.2.1", "192.0.2.2")
 	requireWho(t, one, "2001:db8::1", "2001:db8::2")
@@ -178,7 +180,7 @@ func TestNetInterfaceDownAndUp(t *testing.T) {
 	b.ip("link set e0 down")
 	got := make(chan error, 1)
 	one.Go(Request{URI: uri("192.0.2.2", "/who"), Params: soon}, func(_ *Response, err error) { got <- err })
-	require.Eventually(t, func() bool { return one.Stats().Retransmissions > 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return one.Stats().Retransmissions > 0 }, 30*time.Second, time.Millisecond)
 	b.ip("link set e0 up")
 	require.NoError(t, <-got)
 	require.Zero(t, one.Stats().Restarts+two.Stats().Restarts)
