@@ -89,7 +89,7 @@ func TestNetDiscover(t *testing.T) {
 	}
 	n := start()
 
-	for _, args := range []string{"discover node1.local", "discover /hello --coap2", "discover /hello /nothing --coap2", "discover /hello /tick --all --coap2", "discover --rt temp* --coap2", "discover --wait 1s"} {
+	for _, args := range []string{"discover node1.local", "discover /hello --coap2", "discover /hello /nothing --coap2", "discover /hello /tick --all --coap2", "discover --rt temp* --coap2", "discover --wait 3s"} {
 		r := run("", strings.Fields(args)...)
 		require.Equal(t, exitOK, r.code, "%s: %s", args, r.err)
 		require.Regexp(t, `(?m)^node1\.local +\S+5683`, r.out, args)

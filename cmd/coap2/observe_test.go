@@ -47,7 +47,7 @@ func TestObserve(t *testing.T) {
 	n := serveTest(t)
 	require.Equal(t, ran{0, "0\none\ntwo\n", ""}, observed(t, n, "/tick-con", []string{"one", "two"}, "-n", "3"))
 	require.Equal(t, ran{0, "two\n3\n", ""}, observed(t, n, "/tick-con", []string{"3"}, "-n", "2", "--token", "0x01", "--accept", "text", "--non"))
-	require.Equal(t, ran{0, "3\n", ""}, observed(t, n, "/tick", nil, "-d", "50ms"))
+	require.Equal(t, ran{0, "3\n", ""}, inTime(func(d string) ran { return observed(t, n, "/tick", nil, "-d", d) }, "3\n"))
 	require.Equal(t, ran{1, "hello world\n", "coap2: GET " + n.URI("/hello") + ": the resource cannot be observed\n"}, observed(t, n, "/hello", nil))
 	require.Equal(t, ran{1, "", "coap2: 4.04 Not Found\n"}, observed(t, n, "/none", nil))
 

@@ -168,7 +168,7 @@ func lossyBlocks(t *testing.T, client, bin string) []job {
 	bad, direct := uri(startServe(t, "127.0.0.1"), "/large-update")
 	otherBad, otherDirect := uri(startServe(t, "127.0.0.1"), "/large-update")
 	libcoapBad, libcoapDirect := uri(startLibcoap(t, "127.0.0.1"), "/blocks")
-	w, ours := libcoapWay(client), commandWay(bin, "--ack-timeout", "300ms")
+	w, ours := libcoapWay(client), commandWay(bin, "--ack-timeout", "300ms", "--max-retransmit", "7")
 	return []job{
 		{"libcoap puts blocks to serve", func() string {
 			return way{put: w.put, get: func(file, _ string, block int) result { return w.get(file, direct, block) }}.thereAndBack(t.TempDir(), bad, size, block)

@@ -111,7 +111,7 @@ func TestLossyNetwork(t *testing.T) {
 		serve := startRelay(t, startServe(t, host)).Addr().String()
 		jobs = append(jobs, lossyServe(client, dir, host, serve)...)
 
-		echo := startEcho(t, host, protocol.Params{AckTimeout: 500 * time.Millisecond})
+		echo := startEcho(t, host, protocol.Params{AckTimeout: 500 * time.Millisecond, MaxRetransmit: 7})
 		jobs = append(jobs, lossyEcho(client, dir, host, startRelay(t, echo.addr).Addr().String(), echo)...)
 
 		target := startLibcoap(t, host)
@@ -120,7 +120,7 @@ func TestLossyNetwork(t *testing.T) {
 		jobs = append(jobs, lossyLibcoap("command "+host, askCommand(bin), direct, bad, target.String())...)
 		for i := range 10 {
 			// Nodes that do not wait as long, and are many.
-			quick := askNode(startNode(t, host, protocol.Params{AckTimeout: 300 * time.Millisecond}))
+			quick := askNode(startNode(t, host, protocol.Params{AckTimeout: 300 * time.Millisecond, MaxRetransmit: 7}))
 			jobs = append(jobs, lossyLibcoap(fmt.Sprintf("node%d %s", i, host), quick, direct, bad, target.String())...)
 		}
 	}

@@ -154,6 +154,10 @@ func TestWrongServers(t *testing.T) {
 		some, err := Select(Cases(), c.id)
 		require.NoError(t, err)
 		r := runOne(t.Context(), cfg, some[0])
+		for r.Rule != c.rule && cfg.Timeout < time.Minute { // what was wrong was not read in time
+			cfg.Timeout *= 4
+			r = runOne(t.Context(), cfg, some[0])
+		}
 		require.Equal(t, c.want, r.Result, "%s: %+v", c.what, r)
 		if c.want == Fail {
 			require.Equal(t, c.rule, r.Rule, "%s: %+v", c.what, r)
@@ -180,11 +184,8 @@ func observedWrongly() func(m, r *codec.Message) [][]byte {
 }
 
 func TestNobodyAnswers(t *testing.T) {
-	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	require.NoError(t, err)
-	target := conn.LocalAddr().(*net.UDPAddr).AddrPort()
-	require.NoError(t, conn.Close())
-	err = Run(t.Context(), Config{Target: target, Timeout: 100 * time.Millisecond}, Cases(), func(Result) { t.Error("a result") })
+	target := netip.MustParseAddrPort("127.0.0.1:1")
+	err := Run(t.Context(), Config{Target: target, Timeout: 100 * time.Millisecond}, Cases(), func(Result) { t.Error("a result") })
 	require.ErrorIs(t, err, ErrNoServer)
 
 	ctx, cancel := context.WithCancel(t.Context())

@@ -16,8 +16,9 @@ import (
 	"github.com/coap2/coap2/actors/protocol"
 )
 
-// quick are transmission parameters for a network of no delay.
-var quick = protocol.Params{AckTimeout: 50 * time.Millisecond}
+// quick are transmission parameters for a network of no delay, and patient enough
+// for a machine that stands still for a while.
+var quick = protocol.Params{AckTimeout: 50 * time.Millisecond, MaxRetransmit: 10}
 
 func start(t *testing.T, host string) *actors.Node {
 	t.Helper()
@@ -95,11 +96,7 @@ func TestNodes(t *testing.T) {
 // TestTargetGone: a target that cannot be reached is silence, and the relay goes
 // on.
 func TestTargetGone(t *testing.T) {
-	gone, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	require.NoError(t, err)
-	target := gone.LocalAddr().(*net.UDPAddr).AddrPort()
-	require.NoError(t, gone.Close())
-	r := open(t, 1, target, Config{})
+	r := open(t, 1, netip.MustParseAddrPort("127.0.0.1:1"), Config{})
 	client := start(t, "127.0.0.1")
 	ping := func() error {
 		_, err := client.Do(context.Background(), actors.Request{URI: "coap://" + r.Addr().String(), Params: protocol.Params{MaxRetransmit: 2}})
@@ -107,7 +104,10 @@ func TestTargetGone(t *testing.T) {
 	}
 	require.ErrorIs(t, ping(), actors.ErrTimeout)
 	require.ErrorIs(t, ping(), actors.ErrTimeout)
-	require.Equal(t, uint64(6), r.Stats().Passed)
+	// Three each, unless the machine has stood still in between.
+	require.Eventually(t, func() bool { return r.Stats().Passed == client.Stats().Sent }, time.Minute, time.Millisecond)
+	require.LessOrEqual(t, r.Stats().Passed, uint64(6))
+	require.GreaterOrEqual(t, r.Stats().Passed, uint64(2))
 }
 
 func TestTooManyClients(t *testing.T) {
