@@ -92,7 +92,7 @@ func TestRetransmissionTimerThatTheAckOvertook(t *testing.T) {
 // What readers post while the node is busy is bounded.
 func TestDatagramsThatWaitForTheNodeAreBounded(t *testing.T) {
 	n := startNode(t, Config{})
-	require.Eventually(t, n.shard.loop.enter, 30*time.Second, time.Millisecond)
+	require.Eventually(t, n.shard.loop.enter, patience, time.Millisecond)
 	batch := make([]netio.Datagram, 64)
 	for i := range batch {
 		batch[i] = netio.Datagram{Data: []byte{0x70, 0, 0, 1}, Peer: netio.Peer{Addr: netip.MustParseAddrPort("127.0.0.1:9")}}
@@ -180,7 +180,7 @@ func TestRemovedResourceAnswersWhatWaits(t *testing.T) {
 		cli.Go(Request{URI: srv.URI("/one")}, func(_ *Response, err error) { results <- err })
 	}
 	<-begun
-	require.Eventually(t, func() bool { return srv.Stats().Requests == 2 }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return srv.Stats().Requests == 2 }, patience, time.Millisecond)
 	onLoop(srv, func() {}) // the resource has both
 	route.Remove()
 	requireCode(t, <-results, codec.NotFound)
@@ -213,7 +213,7 @@ func TestLateAnswerAfterTheEndpointRestarted(t *testing.T) {
 	cli.Go(Request{URI: srv.URI("/2")}, func(r *Response, _ error) { answer <- r })
 	<-begun
 	close(first)
-	require.Eventually(t, func() bool { return srv.Stats().Stale == 1 }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return srv.Stats().Stale == 1 }, patience, time.Millisecond)
 	close(second)
 	require.Equal(t, "two", string((<-answer).Payload))
 }
@@ -247,7 +247,7 @@ func TestTurnOfASeparateResponseThatFails(t *testing.T) {
 			return ok
 		}
 	}
-	require.Eventually(t, waiting(2), 30*time.Second, time.Millisecond)
+	require.Eventually(t, waiting(2), patience, time.Millisecond)
 	onLoop(srv, func() {
 		// One is acknowledged; the next gets its turn and fails in the same moment.
 		for _, s := range srv.shard.slots {
@@ -270,7 +270,7 @@ func TestTurnOfASeparateResponseThatFails(t *testing.T) {
 			break
 		}
 	}
-	require.Eventually(t, func() bool { return srv.Stats().Exchanges == 0 }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return srv.Stats().Exchanges == 0 }, patience, time.Millisecond)
 }
 
 func TestSeparateResponseThatFitsNoDatagram(t *testing.T) {
@@ -388,7 +388,7 @@ func TestNodeThatIsStoppedFromOutside(t *testing.T) {
 			err = again.Stop(t.Context())
 		}
 		return err == nil
-	}, 30*time.Second, time.Millisecond, "the address is free")
+	}, patience, time.Millisecond, "the address is free")
 }
 
 func TestHandlerThatEndsItsGoroutine(t *testing.T) {

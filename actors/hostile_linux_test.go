@@ -120,7 +120,7 @@ func (o *horde) write(tr *udp.Transport, ds []netio.Datagram) (sent int) {
 // them and now and then much faster, so that the honest have to retransmit.
 func TestHostileDatagramsOnSockets(t *testing.T) {
 	// Short times, so that everything is over soon; the same on both sides.
-	params := protocol.Params{AckTimeout: 200 * time.Millisecond, MaxLatency: time.Second, NStart: 8}
+	params := protocol.Params{AckTimeout: 200 * time.Millisecond, MaxRetransmit: 5, MaxLatency: time.Second, NStart: 8}
 	if raceEnabled {
 		params.AckTimeout *= 2
 	}
@@ -167,7 +167,7 @@ func TestHostileDatagramsOnSockets(t *testing.T) {
 		if sent*samples >= uint64((len(heaps)+1)*total) {
 			h.check()
 			lost += keepPace(srv, sent-lost, 0)
-			require.Eventually(t, func() bool { return srv.shard.waiting.Load() == 0 }, time.Minute, time.Millisecond)
+			require.Eventually(t, func() bool { return srv.shard.waiting.Load() == 0 }, patience, time.Millisecond)
 			heaps = append(heaps, heap()-inHand(srv))
 		}
 	}
@@ -177,7 +177,7 @@ func TestHostileDatagramsOnSockets(t *testing.T) {
 	// Besides the samples' own noise there are pools that grow with the greatest
 	// burst. 4 MiB are 12 bytes for each datagram of a third.
 	requireFlat(t, "heap", heaps, 4<<20)
-	assert.Eventually(t, func() bool { return h.open.Load() == 0 && srv.Stats().Exchanges == 0 && cli.Stats().Exchanges == 0 }, time.Minute, 10*time.Millisecond)
+	assert.Eventually(t, func() bool { return h.open.Load() == 0 && srv.Stats().Exchanges == 0 && cli.Stats().Exchanges == 0 }, patience, 10*time.Millisecond)
 	h.check()
 	s := requireAccounts(t, srv)
 	requireAccounts(t, cli)
@@ -194,7 +194,7 @@ func TestHostileDatagramsOnSockets(t *testing.T) {
 	require.Eventually(t, func() bool {
 		keeping, left := atRest(srv, everybody)
 		return keeping == 0 && len(left) == 0
-	}, time.Minute, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 }
 
 // keepPace waits until the node has received all that was sent, but for so many,

@@ -16,10 +16,14 @@ import (
 	"github.com/coap2/coap2/codec"
 )
 
+// patience is how long what must happen is waited for: machines stand still for
+// many seconds now and then.
+const patience = 2 * time.Minute
+
 // eventually waits for what another goroutine does.
 func eventually(t testing.TB, what func() bool, msg string) {
 	t.Helper()
-	require.Eventually(t, what, 30*time.Second, time.Millisecond, msg)
+	require.Eventually(t, what, patience, time.Millisecond, msg)
 }
 
 func payloadNumber(t testing.TB, n *Notification) int {

@@ -3,17 +3,20 @@ package actors
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/coap2/coap2/actors/protocol"
 	"github.com/coap2/coap2/codec"
 )
 
 // TestWalksOfNotifications counts what ARCHITECTURE.md promises of Observe.
 func TestWalksOfNotifications(t *testing.T) {
 	var server, client crossings
-	srv := startNode(t, Config{Env: server.env(), Observe: unpaced})
-	cli := startNode(t, Config{Env: client.env()})
+	once := protocol.Params{AckTimeout: time.Hour}
+	srv := startNode(t, Config{Env: server.env(), Params: once, Observe: unpaced})
+	cli := startNode(t, Config{Env: client.env(), Params: once})
 	x := serveNumber(t, srv, "/x", Resource{Inline: true, Confirmable: true})
 	n := 0
 	for _, err := range cli.Subscribe(t.Context(), srv.URI("/x"), "") {

@@ -234,11 +234,11 @@ func TestNetFullReceiveBuffer(t *testing.T) {
 	require.Eventually(t, func() bool {
 		s := two.Stats()
 		return s.Received+s.SystemDrops == count+1
-	}, 30*time.Second, time.Millisecond)
+	}, patience, time.Millisecond)
 	// The counter outlives the socket.
 	drops := two.Stats().SystemDrops
 	kill(t, 5700)
 	two.Go(Request{URI: uri("192.0.2.1", "/who")}, nil)
-	require.Eventually(t, func() bool { return two.Stats().Restarts == 1 }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return two.Stats().Restarts == 1 }, patience, time.Millisecond)
 	require.Equal(t, drops, two.Stats().SystemDrops)
 }

@@ -150,7 +150,7 @@ func TestNetAnswerFromAnAddressThatHasGone(t *testing.T) {
 	<-begun
 	b.ip("addr del 192.0.2.2/24 dev e0", "addr add 192.0.2.3/24 dev e0")
 	close(release)
-	require.Eventually(t, func() bool { return two.Stats().SendErrors > 0 }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return two.Stats().SendErrors > 0 }, patience, time.Millisecond)
 	b.addrs("e0", "192.0.2.2/24")
 	require.Equal(t, "there you are", <-got)
 }
@@ -180,7 +180,7 @@ func TestNetInterfaceDownAndUp(t *testing.T) {
 	b.ip("link set e0 down")
 	got := make(chan error, 1)
 	one.Go(Request{URI: uri("192.0.2.2", "/who"), Params: soon}, func(_ *Response, err error) { got <- err })
-	require.Eventually(t, func() bool { return one.Stats().Retransmissions > 0 }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return one.Stats().Retransmissions > 0 }, patience, time.Millisecond)
 	b.ip("link set e0 up")
 	require.NoError(t, <-got)
 	require.Zero(t, one.Stats().Restarts+two.Stats().Restarts)

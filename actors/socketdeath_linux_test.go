@@ -74,11 +74,11 @@ func testSocketThatDies(t *testing.T, shards int) {
 			served <- string(r.Payload)
 		})
 		<-begun
-		require.Eventually(t, func() bool { return cli.Stats().Acknowledgements == uint64(round+1) }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return cli.Stats().Acknowledgements == uint64(round+1) }, patience, time.Millisecond)
 		kill(t, int(addr.Port()))
 		// The node finds out when it sends.
 		srv.Go(Request{URI: cli.URI("/nothing")}, func(_ *Response, err error) { made <- err })
-		require.Eventually(t, func() bool { return srv.Stats().Restarts == uint64(round+1) }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return srv.Stats().Restarts == uint64(round+1) }, patience, time.Millisecond)
 		close(release)
 		require.Equal(t, "served", <-served)
 		requireCode(t, <-made, codec.NotFound)

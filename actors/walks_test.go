@@ -43,12 +43,12 @@ func (c *crossings) take() []string {
 func TestWalksCrossNoMoreMailboxesThanTheirBudget(t *testing.T) {
 	var server, client crossings
 	srv := startNode(t, Config{Env: server.env()})
-	// Long enough that a busy machine does not delay the retransmission beyond
-	// the moment at which it must not be sent any more (see Transmission).
-	cli := startNode(t, Config{Env: client.env(), Params: protocol.Params{AckTimeout: 100 * time.Millisecond, MaxRetransmit: 1}})
+	clock, env := newStillClock(), client.env()
+	env.Clock = clock
+	cli := startNode(t, Config{Env: env, Params: protocol.Params{AckTimeout: 2 * time.Second, MaxRetransmit: 1}})
 	handle(t, srv, "/x", Resource{Inline: true, Get: text("x")})
 	get := func() {
-		_, err := cli.Do(t.Context(), Request{URI: srv.URI("/x"), Params: protocol.Params{AckTimeout: time.Hour}})
+		_, err := cli.Get(t.Context(), srv.URI("/x"))
 		require.NoError(t, err)
 	}
 	get() // the first one spawns the resource: one more
@@ -65,8 +65,13 @@ func TestWalksCrossNoMoreMailboxesThanTheirBudget(t *testing.T) {
 	silent, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { require.NoError(t, silent.Close()) }()
-	_, err = cli.Get(t.Context(), "coap://"+silent.LocalAddr().String()+"/")
-	require.ErrorIs(t, err, ErrTimeout)
+	got := make(chan error, 1)
+	cli.Go(Request{URI: "coap://" + silent.LocalAddr().String() + "/"}, func(_ *Response, err error) { got <- err })
+	for _, d := range []time.Duration{0, 3 * time.Second, 6 * time.Second} { // AckTimeout · AckRandomFactor, and twice that
+		clock.advance(d)
+		settle(cli)
+	}
+	require.ErrorIs(t, <-got, ErrTimeout)
 	require.Equal(t, uint64(1), cli.Stats().Retransmissions)
 	require.Equal(t, []string{"endpoint *actors.Call", "exchange actors.startCall",
 		"exchange actors.exchangeTimer", // the retransmission: 1
