@@ -224,7 +224,9 @@ func heap() uint64 {
 func inHand(n *Node) (bytes uint64) {
 	for _, sh := range n.shards {
 		onShard(sh, func() {
+			sh.batchMu.Lock()
 			b := 2048*len(sh.slots) + sh.batchBytes + int(sh.waiting.Load()) + sh.servingBytes + sh.delayedBytes + sh.unacked.bytes
+			sh.batchMu.Unlock()
 			if sh.blockwise != nil {
 				b += sh.blockwise.spool.Stats().Bytes + sh.blockwise.shelf.Stats().Bytes
 			}
