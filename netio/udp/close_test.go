@@ -102,10 +102,12 @@ func TestConcurrentWriters(t *testing.T) {
 	server, client := at(t, "127.0.0.1:0"), at(t, "127.0.0.1:0")
 	echo(t, server)
 	in := receive(t, client)
+	room := make(chan struct{}, 200) // what is under way fits into the smallest of buffers
 	var wg sync.WaitGroup
 	for w := range writers {
 		wg.Go(func() {
 			for i := range each {
+				room <- struct{}{}
 				if err := client.WriteTo(to(server.Local()[0], fmt.Sprint(w, " ", i))); err != nil {
 					t.Error(err)
 				}
@@ -115,6 +117,7 @@ func TestConcurrentWriters(t *testing.T) {
 	seen := map[string]bool{}
 	for range writers * each {
 		seen[string((<-in).Data)] = true
+		<-room
 	}
 	wg.Wait()
 	require.Len(t, seen, writers*each)

@@ -103,9 +103,12 @@ func TestRefusedRaces(t *testing.T) {
 	in := receive(t, client)
 	nobody := closedPort(t, "127.0.0.1", "127.0.0.2")
 	done := make(chan error, writers)
+	room := make(chan struct{}, 200) // what is under way fits into the smallest of buffers
 	for range writers {
 		go func() {
 			for range each {
+				room <- struct{}{}
+				room <- struct{}{}
 				n, err := client.WriteBatch([]netio.Datagram{to(nobody, "lost"), to(server.Local()[0], "live")})
 				if n < 2 || err != nil {
 					done <- err
@@ -115,13 +118,17 @@ func TestRefusedRaces(t *testing.T) {
 			done <- nil
 		}()
 	}
-	for range writers {
-		require.NoError(t, <-done)
-	}
 	refusals := 0
-	for range 2 * writers * each {
-		if d := <-in; d.Err != nil {
-			refusals++
+	for ended, came := 0, 0; ended < writers || came < 2*writers*each; {
+		select {
+		case err := <-done:
+			require.NoError(t, err)
+			ended++
+		case d := <-in:
+			<-room
+			if came++; d.Err != nil {
+				refusals++
+			}
 		}
 	}
 	require.Equal(t, writers*each, refusals)

@@ -1,14 +1,18 @@
 package udp
 
 import (
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/coap2/coap2/netio"
 )
@@ -32,7 +36,7 @@ func TestNamespace(t *testing.T) {
 	if _, err := exec.LookPath("ip"); err != nil {
 		missing("the ip command is not installed (%v); on Debian: apt-get install iproute2", err)
 	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.timeout=1m", "-test.run", "^(TestGroup|TestGroup6|TestLinkLocal|TestJoinAll|TestUnreachable|TestMergingRefused|TestInterfaces|TestInterfacesComeAndGo)$")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.timeout=8m", "-test.run", "^(TestGroup|TestGroup6|TestLinkLocal|TestJoinAll|TestUnreachable|TestMergingRefused|TestInterfaces|TestInterfacesComeAndGo)$")
 	cmd.Env = append(os.Environ(), namespaced+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Pdeathsig:   syscall.SIGKILL,
@@ -66,8 +70,35 @@ func TestMain(m *testing.M) {
 				return
 			}
 		}
+		for !connected() {
+			time.Sleep(time.Millisecond)
+		}
 	}
 	os.Exit(m.Run())
+}
+
+// connected reports whether the cable carries what is sent, and the addresses of its
+// ends are there: the system sees to both after it has been told.
+func connected() bool {
+	for _, end := range []struct{ name, route string }{
+		{"c2a", "fe80000000000000000000000000000a 80 "}, {"c2b", "fe80000000000000000000000000000b 80 "},
+	} {
+		ifi, err := net.InterfaceByName(end.name)
+		if err != nil || ifi.Flags&net.FlagRunning == 0 {
+			return false
+		}
+		own := false
+		routes, _ := os.ReadFile("/proc/self/net/ipv6_route")
+		for line := range strings.Lines(string(routes)) {
+			f := strings.Fields(line)
+			flags, _ := strconv.ParseUint(f[max(len(f)-2, 0)], 16, 64)
+			own = own || strings.HasPrefix(line, end.route) && flags&unix.RTF_LOCAL != 0
+		}
+		if !own {
+			return false
+		}
+	}
+	return true
 }
 
 func needNamespace(t *testing.T) {
