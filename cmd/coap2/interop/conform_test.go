@@ -38,7 +38,7 @@ func TestConformServe(t *testing.T) {
 	}
 	t.Parallel()
 	at := startServe(t, "127.0.0.1")
-	results, r := conform(t, at.String())
+	results, r := conform(t, at.String(), "--timeout", "20s")
 	require.Greater(t, len(results), 100)
 	for _, c := range results {
 		require.Equal(t, "pass", c.Result, "%+v", c)

@@ -23,9 +23,13 @@ func TestLibcoapObservesServe(t *testing.T) {
 				path string
 				kind string // of the last notification; "" = either
 			}{{"/tick", ""}, {"/tick-con", "CON"}} {
-				a := ask(client, dir, "-m", "get", "-s", "8", uri+tt.path)
-				require.Zero(t, a.code, "%v", a)
-				states := received.FindAllString(a.stdout, -1)
+				var a answer
+				var states []string
+				for try := 0; try < 3 && len(states) < 3; try++ { // the machine may stand still meanwhile
+					a = ask(client, dir, "-m", "get", "-s", "8", uri+tt.path)
+					require.Zero(t, a.code, "%v", a)
+					states = received.FindAllString(a.stdout, -1)
+				}
 				require.GreaterOrEqual(t, len(states), 3, "the answer and two notifications: %v", a)
 				require.GreaterOrEqual(t, strings.Count(a.stdout, "Observe:"), 3, "%v", a)
 				require.NotContains(t, a.stdout, "c:4.", "%v", a)
@@ -78,10 +82,14 @@ func TestCommandObservesLibcoap(t *testing.T) {
 func TestLibcoapSubscribesServe(t *testing.T) {
 	client, bin := peer(t, libcoapClient), coap2(t)
 	uri := "coap://" + startServe(t, hosts[0]).String()
-	require.Zero(t, run(bin, "put", "--data", "0", uri+"/tick-con").code)
-	a := ask(client, t.TempDir(), "-m", "get", "-s", "12", uri+"/tick-con?c.gt=5&c.pmin=1")
-	require.Zero(t, a.code, "%v", a)
-	states := regexp.MustCompile(`c:2\.05 .* Observe:.*`).FindAllString(a.stdout, -1)
+	var a answer
+	var states []string
+	for try := 0; try < 3 && len(states) < 2; try++ { // the machine may stand still meanwhile
+		require.Zero(t, run(bin, "put", "--data", "0", uri+"/tick-con").code)
+		a = ask(client, t.TempDir(), "-m", "get", "-s", "12", uri+"/tick-con?c.gt=5&c.pmin=1")
+		require.Zero(t, a.code, "%v", a)
+		states = regexp.MustCompile(`c:2\.05 .* Observe:.*`).FindAllString(a.stdout, -1)
+	}
 	require.Len(t, states, 2, "the answer and one notification: %v", a)
 	require.Contains(t, states[1], "'6'", "%v", a)
 	a = ask(client, t.TempDir(), "-m", "get", "-s", "1", uri+"/tick-con?c.gt=warm")

@@ -28,7 +28,7 @@ func TestMeasure(t *testing.T) {
 		}
 		t.Skip(err)
 	}
-	s := settings{subscribers: 50, duration: 200 * time.Millisecond, rate: 20, window: 4, rounds: 1, server: -1}
+	s := settings{subscribers: 50, duration: time.Second, rate: 20, window: 4, rounds: 1, server: -1}
 	var out bytes.Buffer
 	require.NoError(t, run(s, true, &out))
 	var r report
