@@ -41,7 +41,7 @@ func (n *Node) search(q Query, user discoveryUser) (*Search, error) {
 		return nil, err
 	}
 	rnd := n.env.Rand(n.id, "discovery")
-	d.asker = protocol.NewAsker(protocol.AskerConfig{Query: w, Expect: q.Expect, MaxFilter: n.filterRoom(), Seed: rnd.Uint64()})
+	d.asker = protocol.NewAsker(protocol.AskerConfig{Query: w, Expect: q.Expect, MaxFilter: n.filterRoom(), Medium: n.medium(), Seed: rnd.Uint64()})
 	d.asker.Know(n.presence().id) // oneself
 	for _, id := range q.Known {
 		d.asker.Know(id)
@@ -281,6 +281,13 @@ func (d *discovery) unsent(*groupCall, int, netio.Peer, error) {}
 
 // ended implements groupHook.
 func (d *discovery) ended(_ *groupCall, err error) {
+	d.node.learn(func(m protocol.Medium) protocol.Medium {
+		l := d.asker.Learned(m)
+		if len(d.query.Filters) > 0 { // they were not everyone
+			l.Nodes, l.Rate = m.Nodes, m.Rate
+		}
+		return l
+	})
 	if err != nil {
 		err = fmt.Errorf("actors: discovery: %w", err)
 	}

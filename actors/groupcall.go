@@ -69,6 +69,25 @@ type groups struct {
 	mu      sync.RWMutex
 	calls   []*groupCall               // in the order in which they began
 	byToken map[codec.Token]groupRound // never ranged over
+	medium  protocol.Medium            // what discoveries have learned of the network
+}
+
+// medium returns what discoveries have learned of the network.
+func (n *Node) medium() (m protocol.Medium) {
+	if r := n.groups.Load(); r != nil {
+		r.mu.RLock()
+		m = r.medium
+		r.mu.RUnlock()
+	}
+	return m
+}
+
+// learn changes what is known of the network; the node has called a group.
+func (n *Node) learn(change func(protocol.Medium) protocol.Medium) {
+	r := n.groups.Load()
+	r.mu.Lock()
+	r.medium = change(r.medium)
+	r.mu.Unlock()
 }
 
 // groupRound is what a token stands for.

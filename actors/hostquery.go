@@ -3,6 +3,7 @@ package actors
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -38,9 +39,10 @@ func (e *ConflictError) Error() string {
 
 // hostAnswer is an answer to a question for a name.
 type hostAnswer struct {
-	from netip.AddrPort
-	id   protocol.InstanceID
-	age  time.Duration // 0 = the node is asking for the name itself
+	from  netip.AddrPort
+	id    protocol.InstanceID
+	age   time.Duration // 0 = the node is asking for the name itself
+	round int           // which question
 }
 
 // hostCall asks All CoAP Nodes for a name, in rounds: it is the hook of its groupCall.
@@ -50,6 +52,9 @@ type hostCall struct {
 	// next is called when the first round may be sent, and when its time comes: it
 	// says whether to ask (again), and when to call it next; 0 ends the call.
 	next func(now netio.Instant) (ask bool, at netio.Instant)
+	// window, which next may set, is the time over which an answer to the next
+	// question may be spread; 0 = it is to be given at once.
+	window time.Duration
 	// heard is told of every answer, and returns when next is to be called
 	// instead; 0 = as it was.
 	heard func(now netio.Instant, a hostAnswer) netio.Instant
@@ -83,6 +88,15 @@ func (h *hostCall) send(g *groupCall) error {
 		codec.StringOption(codec.OptionURIQuery, "ep="+h.name), quietPlain(),
 		codec.StringOption(codec.OptionDiscovery, h.name),
 	)}
+	if h.window > 0 {
+		r := protocol.Round{Window: h.window}
+		binary.BigEndian.PutUint32(r.Salt[:], h.node.shard.rand.Uint32())
+		b, err := r.Append(nil)
+		if err != nil {
+			return err
+		}
+		m.Options = append(m.Options, codec.OpaqueOption(codec.OptionDiscoveryRound, b))
+	}
 	_, err = g.send(&m, places...)
 	return err
 }
@@ -116,13 +130,13 @@ func (h *hostCall) answered(g *groupCall, a *groupAnswer) {
 	if err != nil {
 		return
 	}
-	if at := h.heard(g.now(), hostAnswer{a.from.peer.Addr, id, protocol.MaxAge(m.Options)}); at != 0 {
+	if at := h.heard(g.now(), hostAnswer{a.from.peer.Addr, id, protocol.MaxAge(m.Options), a.round}); at != 0 {
 		g.wake(at)
 	}
 }
 
 // hostPauses are the times from one question for a name to the next, and from the
-// last to the end.
+// last to the end, where nothing is known of the network.
 var hostPauses = [...]time.Duration{250 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, time.Second}
 
 // Grace: after the first answer to a name, others are awaited for as long as that has
@@ -139,30 +153,39 @@ func (n *Node) findHost(ctx context.Context, name string) (hostFound, error) {
 	var begun netio.Instant
 	s := n.env.Runner.NewSignal()
 	rounds := 0
-	h := &hostCall{node: n, name: name,
-		next: func(now netio.Instant) (bool, netio.Instant) {
-			if begun == 0 {
-				begun = now
-			}
-			if len(answers) > 0 || rounds == len(hostPauses) {
-				return false, 0
-			}
-			rounds++
-			return true, now.Add(hostPauses[rounds-1])
-		},
-		heard: func(now netio.Instant, a hostAnswer) netio.Instant {
-			if len(answers) >= protocol.DefaultNameAddrs || slices.ContainsFunc(answers, func(b hostAnswer) bool { return a.from == b.from && a.id == b.id }) {
-				return 0
-			}
-			if answers = append(answers, a); len(answers) > 1 {
-				return 0
-			}
-			return now.Add(min(max(now.Sub(begun), minGrace), maxGrace))
-		},
-		over: func(e error) {
-			err = e
-			s.Set()
-		},
+	var asked [len(hostPauses)]struct {
+		at     netio.Instant
+		window time.Duration
+	}
+	medium := n.medium()
+	h := &hostCall{node: n, name: name}
+	h.next = func(now netio.Instant) (bool, netio.Instant) {
+		if begun == 0 {
+			begun = now
+		}
+		if len(answers) > 0 || rounds == len(hostPauses) {
+			return false, 0
+		}
+		window, pause := medium.HostTry(rounds, hostPauses[rounds])
+		h.window = window
+		asked[rounds].at, asked[rounds].window = now, window
+		rounds++
+		return true, now.Add(pause)
+	}
+	h.heard = func(now netio.Instant, a hostAnswer) netio.Instant {
+		if len(answers) >= protocol.DefaultNameAddrs || slices.ContainsFunc(answers, func(b hostAnswer) bool { return a.from == b.from && a.id == b.id }) {
+			return 0
+		}
+		if answers = append(answers, a); len(answers) > 1 {
+			return 0
+		}
+		q := asked[a.round]
+		n.learn(func(m protocol.Medium) protocol.Medium { return m.HeardHost(now.Sub(q.at), q.window) })
+		return now.Add(min(max(now.Sub(begun), minGrace), maxGrace))
+	}
+	h.over = func(e error) {
+		err = e
+		s.Set()
 	}
 	g, gerr := n.callGroup(h)
 	if gerr != nil {

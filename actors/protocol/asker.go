@@ -85,6 +85,9 @@ type AskerConfig struct {
 	// Latency is how long answers may be under way; 0 = DefaultAskerLatency. Once
 	// some have come it is found out.
 	Latency time.Duration
+	// Medium is what earlier discoveries have learned of the network
+	// (Asker.Learned).
+	Medium Medium
 	// MaxWindow bounds the windows that are asked for; 0 = DefaultAskerWindow.
 	// Responders have bounds of their own.
 	MaxWindow time.Duration
@@ -161,14 +164,15 @@ type AskerStats struct {
 }
 
 // Asker is the asking side of a discovery. A host is asked for at once, and again
-// until it answers. Everything else goes by rounds. As nobody knows how many nodes
+// until it answers (Medium.HostTry). Everything else goes by rounds. As nobody knows how many nodes
 // there are, and how many answers the network takes, the first asks one of 256;
 // every other asks as many as can be dared after those before, lets them spread
 // their answers over a window that follows from an estimate of how many are
 // missing and how much answers are in each other's way, and silences those that
 // are known with a filter. Rounds end when several have been empty, each with a
 // wider window than the one before: silence may be the sound of answers that
-// collide.
+// collide. Where the network itself is seen to spread answers, as one of several
+// hops does, rounds are made long instead of many.
 type Asker struct {
 	cfg     AskerConfig
 	tuning  askerTuning
@@ -204,6 +208,7 @@ type askerRound struct {
 	spacing time.Duration // between requests
 	first   int           // number of the first
 	tardy   int           // answers that came after all windows, as from a queue
+	late    time.Duration // the latest answer, after the end of its window
 }
 
 // NewAsker returns an Asker. The first Tick says what to do.
@@ -250,7 +255,7 @@ func (a *Asker) Tick(now netio.Instant, random uint64) Ask {
 	case now < a.next:
 		return Ask{Next: a.next}
 	case a.cfg.Query.Kind == ByName:
-		return a.tickHost(now)
+		return a.tickHost(now, random)
 	case len(a.of) >= a.cfg.MaxRequests:
 		a.done = true
 		return Ask{Done: true}
@@ -268,20 +273,6 @@ func (a *Asker) Tick(now netio.Instant, random uint64) Ask {
 		a.begin(now, random)
 	}
 	return a.request(now)
-}
-
-// tickHost asks for a host.
-func (a *Asker) tickHost(now netio.Instant) Ask {
-	tries := len(a.rounds)
-	if a.settled != 0 || tries >= a.cfg.Tries {
-		a.done = true
-		return Ask{Done: true}
-	}
-	a.rounds = append(a.rounds, askerRound{began: now, first: tries, full: true})
-	a.of = append(a.of, uint16(tries))
-	a.stats.Requests++
-	a.next = now.Add(askerRetry << min(tries, 8))
-	return Ask{Send: true, Number: tries, Bare: true, First: tries == 0, Next: a.next}
 }
 
 // Answer takes in an answer to one of the requests, by its number. other is whom a
@@ -324,7 +315,8 @@ func (a *Asker) time(now netio.Instant, number int) {
 	if a.minimum == 0 || delay < a.minimum {
 		a.minimum = delay
 	}
-	a.late = max(a.late, delay-r.length)
+	r.late = max(r.late, delay-r.length)
+	a.late = max(a.late, r.late)
 	if over := now.Sub(r.began) - r.span(); over > a.minimum+RoundUnit {
 		r.tardy++
 		if at == len(a.rounds)-1 && a.slice == a.slices && over < askerMaxGrace && a.cfg.Query.Kind != ByName {

@@ -15,13 +15,16 @@ import (
 
 var askerFrom = netip.MustParseAddrPort("192.0.2.1:5683")
 
-// A host is asked for at once and then with growing pauses, without option 316.
+// A host is asked for at once and then with growing pauses, three times without
+// option 316.
 func TestAskerHost(t *testing.T) {
 	a := NewAsker(AskerConfig{Query: Query{Kind: ByName, Name: "n"}})
 	at := t0
 	for i, pause := range []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second} {
 		ask := a.Tick(at, 1)
-		require.True(t, ask.Send && ask.Bare)
+		require.True(t, ask.Send)
+		require.Equal(t, i < 3, ask.Bare)
+		require.Equal(t, i < 3, ask.Round.Window == 0)
 		require.Equal(t, i == 0, ask.First)
 		require.Equal(t, i, ask.Number)
 		require.Equal(t, at.Add(pause), ask.Next)

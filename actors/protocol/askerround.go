@@ -43,6 +43,9 @@ func (a *Asker) begin(now netio.Instant, random uint64) {
 func (a *Asker) plan() (bits uint8, window time.Duration) {
 	if len(a.rounds) == 0 {
 		if a.cfg.Expect <= 0 {
+			if bits, window, ok := a.firstKnown(); ok {
+				return bits, window
+			}
 			return askerFirstBits, askerFirstWindow
 		}
 		// Some 32 answers first: how many the network takes is not known.
@@ -71,17 +74,19 @@ func (a *Asker) plan() (bits uint8, window time.Duration) {
 	for {
 		share := 1 / float64(int(1)<<bits)
 		w := max(e.crowd*share/a.tuning.load, e.answers*share/limit, e.high*share/rate)
-		window = max(time.Duration(w*float64(time.Second)), askerMinWindow)
+		window = max(time.Duration(w*float64(time.Second)), a.leastWindow())
 		if window <= a.cfg.MaxWindow || bits == MaxRoundBits {
 			break
 		}
 		bits++
 	}
+	if a.spread() >= mediumSlow && e.none >= askerLikely {
+		window = max(window, a.lastWindow())
+	}
 	if a.silent > 1 || a.empty > 0 {
 		window = max(window, min(askerWiden*a.rounds[len(a.rounds)-1].span(), askerWidest), askerEmptyWindow)
 	}
-	window = min(window, a.cfg.MaxWindow)
-	return bits, (window + RoundUnit - 1) / RoundUnit * RoundUnit
+	return bits, roundUp(min(window, a.cfg.MaxWindow))
 }
 
 // request makes the next request of the round.
@@ -134,9 +139,9 @@ func (a *Asker) filter(r *Round) Filter {
 
 // grace is how long answers may come after the end of a window.
 func (a *Asker) grace() time.Duration {
-	g := a.cfg.Latency
+	g := max(a.cfg.Latency, a.cfg.Medium.Latency)
 	if a.minimum > 0 {
-		g = max(2*a.minimum, a.late+a.late/2, askerMinGrace)
+		g = max(2*a.minimum, a.late+a.late/2, a.cfg.Medium.Latency, askerMinGrace)
 	}
 	return min(g<<min(a.silent, 8), askerMaxGrace)
 }
@@ -155,31 +160,41 @@ func (a *Asker) review() {
 	}
 }
 
-// enough reports whether so many rounds have been empty that nobody is likely to
+// enough reports whether so many rounds have been in vain that nobody is likely to
 // have been missed by all of them, by loss, by a filter that takes one for
 // another, or by answers that collide: the last one must have been much wider than
-// those in which somebody was heard.
+// those in which somebody was heard. Rounds before it that were about as wide count
+// too, as whoever is missing has been missed by them as well.
 func (a *Asker) enough() bool {
-	if a.empty < 2 {
+	last := len(a.rounds) - 1
+	if a.empty == 0 || a.rounds[last].span() < a.lastWindow() {
 		return false
 	}
-	last := len(a.rounds) - 1
+	vain := a.empty
+	for i := last - vain; i >= 0 && a.rounds[i].full && 2*a.rounds[i].span() >= a.rounds[last].span(); i-- {
+		vain++
+	}
+	if vain < 2 {
+		return false
+	}
+	e := estimateMissing(a.evidence(), len(a.table.nodes))
+	need := math.Log(askerDoubt) / math.Log(1-e.reach*(1-askerMistaken))
+	return e.none >= askerSure && float64(vain) >= min(need, askerMostEmpty)
+}
+
+// lastWindow is how wide the last round must be.
+func (a *Asker) lastWindow() time.Duration {
 	wide, heard := time.Duration(0), 0
 	if a.stats.Nodes == 0 {
 		wide = askerNothing
 	}
-	for i := last; i >= 0 && heard < 2; i-- {
+	for i := len(a.rounds) - 1; i >= 0 && heard < 2; i-- {
 		if r := &a.rounds[i]; r.full && r.heard > 0 {
 			wide = max(wide, r.span())
 			heard++
 		}
 	}
-	if a.rounds[last].span() < min(askerWiden*wide, askerWidest, a.cfg.MaxWindow) {
-		return false
-	}
-	e := estimateMissing(a.evidence(), len(a.table.nodes))
-	need := math.Log(askerDoubt) / math.Log(1-e.reach*(1-askerMistaken))
-	return e.none >= askerSure && float64(a.empty) >= min(need, askerMostEmpty)
+	return min(askerWiden*wide, askerWidest, a.cfg.MaxWindow)
 }
 
 // queued reports whether answers came faster than the network takes them: some were

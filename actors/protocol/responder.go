@@ -197,12 +197,13 @@ func NewResponder(cfg ResponderConfig) *Responder {
 }
 
 // Leisure returns the time over which the answer to a multicast request is to be
-// spread, if it has so many bytes. A host answers at once: nobody else does.
+// spread, if it has so many bytes. A host answers at once, as nobody else does, or
+// within the window that is asked for: it may be the question that is in its way.
 func (r *Responder) Leisure(d *DiscoveryRequest, size int) time.Duration {
 	floor := GroupLeisure(size, r.cfg.Group, r.cfg.Rate)
 	switch {
 	case d.Discovery && d.Query.Kind == ByName:
-		return 0
+		return min(d.Round.Window, r.cfg.MaxLeisure)
 	case d.Paced:
 		return max(min(d.Round.Window, r.cfg.MaxLeisure), floor)
 	case floor > 0:

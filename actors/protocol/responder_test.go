@@ -131,6 +131,8 @@ func TestResponderLeisure(t *testing.T) {
 		{ResponderConfig{}, DiscoveryRequest{Discovery: true}, 5 * time.Second},
 		{ResponderConfig{Leisure: time.Second}, DiscoveryRequest{}, time.Second},
 		{ResponderConfig{}, DiscoveryRequest{Discovery: true, Query: Query{Kind: ByName}}, 0},
+		{ResponderConfig{Group: 100, Rate: 1000}, DiscoveryRequest{Discovery: true, Paced: true, Query: Query{Kind: ByName}, Round: Round{Window: time.Second}}, time.Second},
+		{ResponderConfig{MaxLeisure: time.Second}, DiscoveryRequest{Discovery: true, Paced: true, Query: Query{Kind: ByName}, Round: Round{Window: time.Hour}}, time.Second},
 		{ResponderConfig{}, paced(20 * time.Millisecond), 20 * time.Millisecond},
 		{ResponderConfig{}, paced(0), 0},
 		{ResponderConfig{}, paced(time.Hour), time.Minute},
