@@ -15,6 +15,8 @@ const (
 	mediumMost   = 2 * time.Second
 	askerSpread  = 6                      // a window is so many times as long as the network spreads answers
 	askerLikely  = 0.5                    // that nobody is missing: a slow network is asked for the last time
+	askerFew     = 16                     // answers to a round that is nearly in vain
+	askerPart    = 128                    // nodes that a filter has in a slow network: of many fragments one gets lost
 	askerKnown   = 4 * time.Second        // the longest first window where it is known who is there
 	hostSpread   = 2                      // the same for a host
 	hostAtOnce   = 3                      // questions for a host are answered at once where nothing is known,

@@ -15,8 +15,11 @@ func (a *Asker) begin(now netio.Instant, random uint64) {
 	known := len(a.table.nodes)
 	// The filter may have to be cut: then each part of the nodes is asked by a
 	// request of its own, one after the other.
-	cut := bits
-	for cut < askerMaxSlices && known>>cut*askerLeastBits > 8*a.cfg.MaxFilter {
+	cut, most := bits, 8*a.cfg.MaxFilter/askerLeastBits
+	if a.spread() >= mediumSlow {
+		most = min(most, askerPart)
+	}
+	for cut < askerMaxSlices && known>>cut > most {
 		cut++
 	}
 	a.tops = a.tops[:0]
@@ -164,14 +167,17 @@ func (a *Asker) review() {
 // have been missed by all of them, by loss, by a filter that takes one for
 // another, or by answers that collide: the last one must have been much wider than
 // those in which somebody was heard. Rounds before it that were about as wide count
-// too, as whoever is missing has been missed by them as well.
+// too if they heard few: whoever is missing has been missed by them as well.
 func (a *Asker) enough() bool {
 	last := len(a.rounds) - 1
 	if a.empty == 0 || a.rounds[last].span() < a.lastWindow() {
 		return false
 	}
 	vain := a.empty
-	for i := last - vain; i >= 0 && a.rounds[i].full && 2*a.rounds[i].span() >= a.rounds[last].span(); i-- {
+	for i := last - vain; i >= 0 && 2*a.rounds[i].span() >= a.rounds[last].span(); i-- {
+		if r := &a.rounds[i]; !r.full || r.heard > askerFew {
+			break
+		}
 		vain++
 	}
 	if vain < 2 {
