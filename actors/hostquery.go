@@ -180,7 +180,9 @@ func (n *Node) findHost(ctx context.Context, name string) (hostFound, error) {
 			return 0
 		}
 		q := asked[a.round]
-		n.learn(func(m protocol.Medium) protocol.Medium { return m.HeardHost(now.Sub(q.at), q.window) })
+		n.learn(func(m protocol.Medium) protocol.Medium {
+			return m.HeardHost(now.Sub(q.at), q.window, asked[0].window, rounds-1)
+		})
 		return now.Add(min(max(now.Sub(begun), minGrace), maxGrace))
 	}
 	h.over = func(e error) {

@@ -13,12 +13,13 @@ const (
 	mediumSlow   = 50 * time.Millisecond
 	mediumForget = 8 // of what is no longer seen, one part of so many with each discovery
 	mediumMost   = 2 * time.Second
-	askerSpread  = 6                      // a window is so many times as long as the network spreads answers
-	askerLikely  = 0.5                    // that nobody is missing: a slow network is asked for the last time
-	askerFew     = 16                     // answers to a round that is nearly in vain
-	askerPart    = 128                    // nodes that a filter has in a slow network: of many fragments one gets lost
-	askerKnown   = 4 * time.Second        // the longest first window where it is known who is there
-	hostSpread   = 2                      // the same for a host
+	askerSpread  = 6               // a window is so many times as long as the network spreads answers
+	askerLikely  = 0.5             // that nobody is missing: a slow network is asked for the last time
+	askerFew     = 16              // answers to a round that is nearly in vain
+	askerPart    = 128             // nodes that a filter has in a slow network: of many fragments one gets lost
+	askerKnown   = 4 * time.Second // the longest first window where it is known who is there
+	hostSpread   = 2               // the same for a host
+	hostLost     = 0.1
 	hostAtOnce   = 3                      // questions for a host are answered at once where nothing is known,
 	hostWindow   = 250 * time.Millisecond // and further ones over such a time
 )
@@ -36,6 +37,9 @@ type Medium struct {
 	// answers a second came in the best of its rounds.
 	Nodes int
 	Rate  float64
+	// Lost is about which share of the questions for a host that were to be answered
+	// at once had to be asked again.
+	Lost float64
 }
 
 // Learned returns what is known of the network after the discovery, if before it was
@@ -43,8 +47,11 @@ type Medium struct {
 func (a *Asker) Learned(m Medium) Medium {
 	m.Latency -= m.Latency / mediumForget
 	m = m.heard(a.slowest())
-	if a.cfg.Query.Kind == ByName {
-		return m // one answer says nothing of others
+	if a.cfg.Query.Kind == ByName { // one answer says nothing of others
+		if a.stats.Nodes > 0 {
+			m = m.askedHost(a.rounds[0].length == 0, len(a.rounds) > 1)
+		}
+		return m
 	}
 	m.Spread -= m.Spread / mediumForget
 	m.Spread = max(m.Spread, min(a.slowest()-a.minimum, mediumMost))
@@ -69,22 +76,37 @@ func (m Medium) heard(delay time.Duration) Medium {
 }
 
 // HeardHost returns what is known of the network after an answer to a question for a
-// host, which came so long after it, if before it was m; window is that of the
-// question.
-func (m Medium) HeardHost(delay, window time.Duration) Medium {
+// host, if before it was m: the answer came so long after the question, whose window is
+// window, that of the first one first, and so many others had been asked before it.
+func (m Medium) HeardHost(delay, window, first time.Duration, before int) Medium {
 	m.Latency -= m.Latency / mediumForget
-	return m.heard(delay - window)
+	return m.heard(delay-window).askedHost(first == 0, before > 0)
+}
+
+// askedHost takes in whether a host had to be asked for again, and was first asked to
+// answer at once.
+func (m Medium) askedHost(atOnce, again bool) Medium {
+	switch {
+	case atOnce && again:
+		m.Lost += (1 - m.Lost) / 4
+	case atOnce:
+		m.Lost -= m.Lost / mediumForget
+	case !again:
+		m.Lost -= m.Lost / (2 * mediumForget) // it may do well without by now
+	}
+	return m
 }
 
 // HostTry plans a question for a host, the try-th from 0: over which time an answer
 // may be spread, 0 = it is to be given at once, and when to ask again. pause is for
 // how long to wait for an answer that is given at once, if nothing is known.
 //
-// Where a question is flooded, an answer that is given at once meets it on the way: so
-// it is given later where that is known, and where nothing has come of two tries.
+// Where a question is flooded, an answer that is given at once meets it on the way, and
+// may be lost: then it is to be given later, at the first try if many had to be asked
+// again.
 func (m Medium) HostTry(try int, pause time.Duration) (window, next time.Duration) {
 	switch {
-	case m.Spread >= mediumSlow:
+	case m.Spread >= mediumSlow && (try > 0 || m.Lost >= hostLost):
 		window = hostSpread * m.Spread
 	case try > 0 && m.Latency >= mediumSlow:
 		window = hostSpread * m.Latency

@@ -24,9 +24,10 @@ func TestHostTry(t *testing.T) {
 		{"quick", Medium{Latency: 5 * ms, Spread: 4 * ms}, 1, 0, 250 * ms},
 		{"a long way", Medium{Latency: 600 * ms}, 0, 0, 600 * ms},
 		{"a long way, again", Medium{Latency: 300 * ms}, 1, 600 * ms, 900 * ms},
-		{"several hops", Medium{Latency: 300 * ms, Spread: 204 * ms}, 0, 400 * ms, 700 * ms},
+		{"several hops", Medium{Latency: 300 * ms, Spread: 204 * ms}, 0, 0, 300 * ms},
+		{"several hops, and answers have been lost", Medium{Latency: 300 * ms, Spread: 204 * ms, Lost: 0.25}, 0, 400 * ms, 700 * ms},
 		{"several hops, again", Medium{Latency: 100 * ms, Spread: 200 * ms}, 3, 400 * ms, 650 * ms},
-		{"bounded", Medium{Latency: time.Hour, Spread: time.Hour}, 0, 2 * time.Second, 4 * time.Second},
+		{"bounded", Medium{Latency: time.Hour, Spread: time.Hour}, 1, 2 * time.Second, 4 * time.Second},
 	} {
 		window, next := c.m.HostTry(c.try, 250*ms)
 		require.Equal(t, c.window, window, c.name)
@@ -41,8 +42,22 @@ func TestMediumLearned(t *testing.T) {
 	a.Answer(t0.Add(300*ms), 0, InstanceID{1}, "n", askerFrom)
 	m := a.Learned(Medium{Spread: 80 * ms})
 	require.Equal(t, Medium{Latency: 300 * ms, Spread: 80 * ms}, m, "of one answer no spread is seen")
-	require.Equal(t, 400*ms, m.HeardHost(600*ms, 200*ms).Latency)
-	require.Equal(t, 2*time.Second, m.HeardHost(time.Hour, 0).Latency)
+	require.Equal(t, 400*ms, m.HeardHost(600*ms, 200*ms, 0, 1).Latency)
+	require.Equal(t, 2*time.Second, m.HeardHost(time.Hour, 0, 0, 0).Latency)
+	require.Zero(t, m.HeardHost(ms, 0, 0, 0).Lost)
+	m = m.HeardHost(ms, 0, 0, 1)
+	require.Equal(t, 0.25, m.Lost, "asked again")
+	require.Equal(t, 0.25, m.HeardHost(ms, ms, ms, 1).Lost, "not at once, and asked again")
+	require.Less(t, m.HeardHost(ms, 0, 0, 0).Lost, m.HeardHost(ms, ms, ms, 0).Lost)
+	require.Less(t, m.HeardHost(ms, ms, ms, 0).Lost, m.Lost)
+	a.Tick(t0.Add(time.Hour), 1) // has been answered, and asks no more
+	require.Zero(t, a.Learned(Medium{}).Lost)
+	a = NewAsker(AskerConfig{Query: Query{Kind: ByName, Name: "n"}})
+	a.Tick(t0, 1)
+	a.Tick(t0.Add(time.Second), 1)
+	require.Zero(t, a.Learned(Medium{}).Lost, "nobody is there")
+	a.Answer(t0.Add(time.Second+ms), 1, InstanceID{1}, "n", askerFrom)
+	require.Equal(t, 0.25, a.Learned(Medium{}).Lost)
 
 	a = NewAsker(AskerConfig{Query: Query{Kind: AnyOf, Paths: []string{"/x"}}, Expect: 1})
 	ask := a.Tick(t0, 1)
