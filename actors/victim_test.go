@@ -29,9 +29,9 @@ type victim struct {
 	failing  []*Route
 
 	mu      sync.Mutex
-	honest  []uint8 // executions of POSTs of the honest, by their number
-	hostile []uint8 // and of the hostile
-	twice   int     // POSTs that were executed more than once
+	honest  []uint8         // executions of POSTs of the honest, by their number
+	hostile []netio.Instant // when those of the hostile were executed last
+	twice   int             // POSTs that were executed more than once
 }
 
 // Payloads of POSTs begin with one of these, and the number follows.
@@ -52,7 +52,7 @@ func postNumber(payload []byte, mark string) (n uint64, ok bool) {
 }
 
 func newVictim(t testing.TB, n *Node, posts int) *victim {
-	v := &victim{t: t, n: n, gate: make(chan struct{}), honest: make([]uint8, mostHonest), hostile: make([]uint8, posts)}
+	v := &victim{t: t, n: n, gate: make(chan struct{}), honest: make([]uint8, mostHonest), hostile: make([]netio.Instant, posts)}
 	echo := func(_ context.Context, r *Request) (*Response, error) {
 		return &Response{Payload: slices.Clone(r.Payload)}, nil
 	}
@@ -84,14 +84,16 @@ func (v *victim) fail(context.Context, *Request) (*Response, error) { return nil
 func (v *victim) count(_ context.Context, r *Request) (*Response, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	executed := v.hostile
-	n, ok := postNumber(r.Payload, hostileMark)
-	if !ok && r.Peer.Addr == v.from {
-		executed = v.honest
-		n, ok = postNumber(r.Payload, honestMark)
-	}
-	if ok && n < uint64(len(executed)) {
-		if executed[n]++; executed[n] == 2 {
+	if n, ok := postNumber(r.Payload, hostileMark); ok && n < uint64(len(v.hostile)) {
+		// Of a machine that stood still, a copy may come when the node has the
+		// right to execute it again: no sooner than after NON_LIFETIME.
+		now, last := v.n.env.Clock.Now(), v.hostile[n]
+		if last != 0 && now.Sub(last) < v.n.shard.params.NonLifetime()/2 {
+			v.twice++
+		}
+		v.hostile[n] = now
+	} else if n, ok := postNumber(r.Payload, honestMark); ok && n < uint64(len(v.honest)) && r.Peer.Addr == v.from {
+		if v.honest[n]++; v.honest[n] == 2 {
 			v.twice++
 		}
 	}
