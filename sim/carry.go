@@ -48,6 +48,23 @@ type carriage struct {
 	cast           []aired
 }
 
+// takeCarriage returns a carriage, whatever is in it; there are as many as
+// datagrams are sent while others are.
+func (n *network) takeCarriage() *carriage {
+	if k := len(n.carriages); k > 0 {
+		c := n.carriages[k-1]
+		n.carriages = n.carriages[:k-1]
+		return c
+	}
+	return &carriage{}
+}
+
+// putCarriage gives back what takeCarriage has returned.
+func (n *network) putCarriage(c *carriage) {
+	c.data, c.packets, c.cast = nil, nil, nil
+	n.carriages = append(n.carriages, c)
+}
+
 // begin counts the datagram and lets it leave its node.
 func (c *carriage) begin() {
 	w := c.w

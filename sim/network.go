@@ -34,6 +34,7 @@ type network struct {
 	groups      []netip.Addr // All CoAP Nodes
 	packets     table[*packet]
 	spares      []*packet
+	carriages   []*carriage // that are not in use
 	arrivals
 	rules
 	flows     flows
@@ -232,14 +233,23 @@ func (w *World) send(from *host, d *netio.Datagram) error {
 	if err != nil {
 		return err
 	}
-	c := carriage{w: w, from: from, sender: src, src: src, dst: dst, local: dst, data: d.Data, multicast: dst.Addr().IsMulticast()}
+	c := w.takeCarriage()
+	defer w.putCarriage(c)
+	*c = carriage{w: w, from: from, sender: src, src: src, dst: dst, local: dst, data: d.Data, multicast: dst.Addr().IsMulticast()}
 	if i := w.iface(w.classOf(from.id)); i.MTU > 0 && c.size() > i.MTU {
 		return fmt.Errorf("sim: %s cannot send %d bytes to %v: with its headers that is %d, the interface carries %d: %w", from.name, len(d.Data), dst, c.size(), i.MTU, ErrTooLong)
 	}
 	if c.multicast {
-		w.sendGroup(&c)
-		return nil
+		w.sendGroup(c)
+	} else {
+		w.sendOne(c)
 	}
+	return nil
+}
+
+// sendOne sends to one host.
+func (w *World) sendOne(c *carriage) {
+	from, src, dst := c.from, c.src, c.dst
 	to, local, through, ok := w.find(from, dst)
 	c.begin()
 	c.local = local
@@ -253,14 +263,13 @@ func (w *World) send(from *host, d *netio.Datagram) error {
 		c.sent("")
 		w.stats.Copies++
 		c.lose(w.nameOf(dst), nil, LostUnreachable)
-		return nil
+		return
 	}
 	if len(w.watchers) > 0 {
 		c.sent(w.nameOfID(to))
 	}
 	c.carry(to)
 	c.done()
-	return nil
 }
 
 // source returns the address that a datagram leaves from.
