@@ -33,9 +33,15 @@ func (e event) before(o event) bool {
 
 // agenda is what is going to happen, ordered by (time, sequence): a heap in which
 // the children of i are 4i+1 to 4i+4. A timer that is stopped stays in it until
-// its time, or until half of the agenda is such: then they are swept out.
+// its time, or until half of the heap is such: then they are swept out.
+//
+// Packets that come after all others that are under way, which is so wherever
+// latencies are equal, stand in a queue beside the heap, where their places need
+// not be found.
 type agenda struct {
 	heap   []event
+	queue  []event // queue[head:], in order
+	head   int
 	seq    uint64
 	timers table[*timer]
 	// stopped is how many entries are those of timers that have been stopped.
@@ -45,27 +51,62 @@ type agenda struct {
 // add puts an event on the agenda.
 func (a *agenda) add(at netio.Instant, what ref, who hostID) {
 	a.seq++
+	e := event{at, a.seq, what, who}
+	if n := len(a.queue); who != nobody && (n == a.head || at >= a.queue[n-1].at) {
+		if n == cap(a.queue) && a.head > n/2 {
+			a.queue, a.head = a.queue[:copy(a.queue, a.queue[a.head:])], 0
+		}
+		a.queue = append(a.queue, e)
+		return
+	}
 	a.heap = append(a.heap, event{})
-	a.up(len(a.heap)-1, event{at, a.seq, what, who})
+	a.up(len(a.heap)-1, e)
 }
 
 // next returns when something happens next; ok is false if nothing will.
 func (a *agenda) next() (at netio.Instant, ok bool) {
+	e, _, ok := a.first()
+	return e.at, ok
+}
+
+// first returns the next event, and whether it is in the queue.
+func (a *agenda) first() (e event, queued, ok bool) {
 	for len(a.heap) > 0 {
-		if e := a.heap[0]; e.who != nobody || a.timers.at(e.what).f != nil {
-			return e.at, true
+		if e = a.heap[0]; e.who != nobody || a.timers.at(e.what).f != nil {
+			ok = true
+			break
 		}
 		a.forget(a.pop())
 	}
-	return 0, false
+	if a.head < len(a.queue) {
+		if q := a.queue[a.head]; !ok || q.before(e) {
+			return q, true, true
+		}
+	}
+	return e, false, ok
 }
 
 // due takes out the first event if its time has come.
 func (a *agenda) due(now netio.Instant) (e event, ok bool) {
-	if at, ok := a.next(); !ok || at > now {
+	e, queued, ok := a.first()
+	switch {
+	case !ok || e.at > now:
 		return e, false
+	case queued:
+		a.shift()
+	default:
+		a.pop()
 	}
-	return a.pop(), true
+	return e, true
+}
+
+// shift takes out the first of the queue.
+func (a *agenda) shift() {
+	if a.head++; a.head == len(a.queue) {
+		if a.queue, a.head = a.queue[:0], 0; cap(a.queue) > maxIdleAgenda {
+			a.queue = nil
+		}
+	}
 }
 
 // setTimer makes a timer fire at a time.
