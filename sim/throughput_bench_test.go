@@ -32,17 +32,17 @@ func BenchmarkDeliveries(b *testing.B) {
 	for i := range nodes {
 		n, err := p.Node(i)
 		require.NoError(b, err)
-		req := actors.Request{URI: "coap://" + p.Addr((i+1)%nodes).String() + "/temp"}
+		uri := "coap://" + p.Addr((i+1)%nodes).String() + "/temp"
 		var again func(*actors.Response, error)
 		again = func(_ *actors.Response, err error) {
 			if err != nil {
 				failed++
 			}
 			if asking {
-				n.Go(req, again)
+				n.Go(actors.Request{URI: uri}, again)
 			}
 		}
-		n.Go(req, again)
+		n.Go(actors.Request{URI: uri}, again)
 	}
 	w.RunFor(time.Second)
 	before := w.NetStats().Delivered
