@@ -44,7 +44,7 @@ func (n *Node) Doze() bool {
 		forget(box)
 	}
 	n.box, n.socket, n.adopt, n.asleep = nil, nil, true, true
-	sh.endpoint, sh.resources, sh.exchange, sh.cells = nil, nil, nil, nil
+	sh.endpoint, sh.resources = nil, nil
 	sh.workbench = nil
 	if sh.timers.Len() == 0 {
 		sh.timers = protocol.Deadlines[timer]{}

@@ -11,24 +11,37 @@ import (
 // and to queue the mailbox is one step; protoactor's own queues allocate for
 // each activation, this one nothing once its slices have grown.
 type mailbox struct {
-	loop    *loop
-	pid     *actor.PID // nil until it is spawned
+	sh      *shard
 	invoker actor.MessageInvoker
 	user    []any // posted, not yet taken
-	sys     []any
 	// sysPending is how many are in sys, for who runs the mailbox.
 	sysPending atomic.Int32
+	pos        int32
+	role       role // of its actor
 	scheduled  bool
 	dead       bool // its actor has stopped: others may have its name now
+	suspended  bool // belongs to whoever runs the mailbox, as do pos and cur
 
-	// The rest belongs to whoever runs the mailbox.
-	suspended bool
-	pos       int32
-	cur       []any // taken; cur[pos:] is still to be handled
+	cur    []any  // taken; cur[pos:] is still to be handled
+	room   [1]any // for user or cur: most mailboxes never have more than one
+	sys    *systemMessage
+	pid    *actor.PID // nil until it is spawned
+	rarely *mailboxExtras
+}
 
+// mailboxExtras is what few mailboxes need.
+type mailboxExtras struct {
+	route *Route // of a resource
 	// tap, where set, is told of every user message posted (tests count the
 	// mailboxes that a request crosses).
 	tap func(msg any)
+}
+
+// systemMessage is one in a list of system messages: there are few, at the
+// beginning and the end of an actor.
+type systemMessage struct {
+	msg  any
+	next *systemMessage
 }
 
 // maxIdleMailbox is the capacity that an empty mailbox keeps.
@@ -37,10 +50,10 @@ const maxIdleMailbox = 1024
 // post posts a message; false if the actor has stopped. From elsewhere the way
 // is by the actor system, which finds the actor that has the name now: see send.
 func (m *mailbox) post(msg any) bool {
-	if m.tap != nil {
-		m.tap(msg)
+	if m.rarely != nil && m.rarely.tap != nil {
+		m.rarely.tap(msg)
 	}
-	l := m.loop
+	l := &m.sh.loop
 	l.mu.Lock()
 	if m.dead {
 		l.mu.Unlock()
@@ -68,9 +81,14 @@ func (m *mailbox) PostUserMessage(msg any) { m.post(msg) }
 
 // PostSystemMessage implements actor.Mailbox.
 func (m *mailbox) PostSystemMessage(msg any) {
-	l := m.loop
+	l := &m.sh.loop
+	last := &systemMessage{msg: msg}
 	l.mu.Lock()
-	m.sys = append(m.sys, msg)
+	place := &m.sys
+	for *place != nil {
+		place = &(*place).next
+	}
+	*place = last
 	m.sysPending.Add(1)
 	wake := l.schedule(m)
 	l.mu.Unlock()
@@ -89,40 +107,53 @@ func (m *mailbox) Start() {}
 
 // UserMessageCount implements actor.Mailbox.
 func (m *mailbox) UserMessageCount() int {
-	m.loop.mu.Lock()
-	defer m.loop.mu.Unlock()
+	m.sh.loop.mu.Lock()
+	defer m.sh.loop.mu.Unlock()
 	return len(m.user)
 }
 
 // run handles what is in the mailbox until nothing is left. The loop is locked
 // when it begins and when it returns, and not while a message is handled.
 func (m *mailbox) run() {
+	l := &m.sh.loop
 	for {
 		switch {
-		case len(m.sys) > 0:
-			msg := m.sys[0]
-			copy(m.sys, m.sys[1:])
-			m.sys[len(m.sys)-1] = nil
-			m.sys = m.sys[:len(m.sys)-1]
+		case m.sys != nil:
+			msg := m.sys.msg
+			m.sys = m.sys.next
 			m.sysPending.Add(-1)
-			m.loop.mu.Unlock()
+			l.mu.Unlock()
 			m.handleSystem(msg)
-			m.loop.mu.Lock()
+			l.mu.Lock()
 			continue
-		case m.suspended || int(m.pos) == len(m.cur) && len(m.user) == 0:
+		case m.suspended:
+			m.scheduled = false
+			return
+		case int(m.pos) == len(m.cur) && len(m.user) == 0:
+			if cap(m.user) == 0 { // the next message needs no other place
+				if m.user = m.spare(); m.user == nil {
+					m.user = m.room[:0]
+				}
+				m.cur, m.pos = nil, 0
+			}
 			m.scheduled = false
 			return
 		case int(m.pos) == len(m.cur):
-			taken := m.cur[:0]
-			if cap(taken) > maxIdleMailbox {
-				taken = nil
-			}
-			m.cur, m.user, m.pos = m.user, taken, 0
+			m.cur, m.user, m.pos = m.user, m.spare(), 0
 		}
-		m.loop.mu.Unlock()
+		l.mu.Unlock()
 		m.handle()
-		m.loop.mu.Lock()
+		l.mu.Lock()
 	}
+}
+
+// spare returns the slice whose messages have been handled, to be filled anew;
+// nil if it is too long for that.
+func (m *mailbox) spare() []any {
+	if cap(m.cur) > maxIdleMailbox {
+		return nil
+	}
+	return m.cur[:0]
 }
 
 // handle handles the messages that have been taken, until a system message comes
@@ -144,7 +175,11 @@ func (m *mailbox) handle() {
 }
 
 func (m *mailbox) handleSystem(msg any) {
+	n := &m.sh.nursery
+	before := n.box
+	n.box = m // whose actor starts again, if one does
 	defer func() {
+		n.box = before
 		if r := recover(); r != nil {
 			m.invoker.EscalateFailure(r, msg)
 		}
@@ -174,7 +209,7 @@ func (m *mailbox) checkStopped() {
 
 // die makes the mailbox refuse what is posted.
 func (m *mailbox) die() {
-	m.loop.mu.Lock()
+	m.sh.loop.mu.Lock()
 	m.dead = true
-	m.loop.mu.Unlock()
+	m.sh.loop.mu.Unlock()
 }

@@ -34,8 +34,10 @@ func (i *invoker) EscalateFailure(reason, msg any) {
 }
 
 func newTestMailbox() (*mailbox, *invoker, *loop) {
-	l := &loop{wake: func() {}, idle: func() {}}
-	mb := &mailbox{loop: l}
+	sh := &shard{spares: &spares{}}
+	l := &sh.loop
+	l.wake, l.idle = func() {}, func() {}
+	mb := &mailbox{sh: sh}
 	i := &invoker{mb: mb}
 	mb.RegisterHandlers(i, l)
 	return mb, i, l
@@ -73,8 +75,7 @@ func TestMailboxSurvivesAPanicAndLosesNothing(t *testing.T) {
 
 func TestMailboxAllocatesNothingOnceItHasGrown(t *testing.T) {
 	n := 0
-	l := &loop{wake: func() {}, idle: func() {}}
-	mb := &mailbox{loop: l}
+	mb, _, l := newTestMailbox()
 	mb.RegisterHandlers(countInvoker{&n}, l)
 	msg := &struct{ x int }{}
 	require.Zero(t, testing.AllocsPerRun(100, func() {

@@ -158,7 +158,7 @@ func (n *Node) openAgain() (netio.Transport, error) {
 // there.
 func (n *Node) spawn() error {
 	n.shard.loop.enter()
-	box, err := n.shard.spawn(n.env.System.Root, n.rootProps(), n.id)
+	box, err := n.shard.spawn(n.env.System.Root, roleNode, n.id, nil)
 	n.box = box
 	n.shard.loop.leave()
 	if err != nil {

@@ -51,20 +51,19 @@ func (a *nodeActor) onStarted(ctx actor.Context) {
 		if sh.index > 0 {
 			name = strconv.Itoa(sh.index)
 		}
-		sh.exchange = sh.cellProps("exchange")
-		sh.resources = sh.mustSpawn(ctx, sh.cellProps("resources"), resourcesName+name)
-		sh.endpoint = sh.mustSpawn(ctx, sh.cellProps("endpoint"), endpointName+name)
+		sh.resources = sh.mustSpawn(ctx, roleResources, resourcesName+name)
+		sh.endpoint = sh.mustSpawn(ctx, roleEndpoint, endpointName+name)
 	}
 	if n.naming != nil {
-		n.naming.box = n.shard.mustSpawn(ctx, n.shard.cellProps(namesName), namesName)
+		n.naming.box = n.shard.mustSpawn(ctx, roleNames, namesName)
 	}
-	a.transport = n.shard.mustSpawn(ctx, n.shard.cellProps("transport"), transportName)
+	a.transport = n.shard.mustSpawn(ctx, roleTransport, transportName)
 	n.socket = a.transport
 }
 
 // mustSpawn spawns a child. Its name is new: the node's own is.
-func (sh *shard) mustSpawn(ctx actor.Context, p *actor.Props, name string) *mailbox {
-	box, err := sh.spawn(ctx, p, name)
+func (sh *shard) mustSpawn(ctx actor.Context, r role, name string) *mailbox {
+	box, err := sh.spawn(ctx, r, name, nil)
 	if err != nil {
 		panic(err)
 	}

@@ -2,72 +2,25 @@ package actors
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// All Props are made here: every actor of a node runs on the dispatcher of its
-// shard with our own mailbox, and fails to its parent.
+// All Props are made here. Every actor of a node has our own mailbox, which runs
+// it on the run queue of its shard, and fails to its parent.
 
-// props makes the Props of an actor of a shard. path is for Env.Tap only.
-func (sh *shard) props(path string, producer actor.Producer) *actor.Props {
-	return actor.PropsFromProducer(producer,
-		actor.WithDispatcher(&sh.loop),
-		actor.WithMailbox(func() actor.Mailbox {
-			sh.born = &mailbox{loop: &sh.loop, tap: sh.mailboxTap(path)}
-			return sh.born
-		}),
-	)
-}
+// role says what an actor is.
+type role uint8
 
-// spawn spawns an actor and returns its mailbox.
-func (sh *shard) spawn(ctx actor.SpawnerContext, p *actor.Props, name string) (*mailbox, error) {
-	pid, err := ctx.SpawnNamed(p, name)
-	if err != nil {
-		return nil, err
-	}
-	box := sh.born
-	sh.born, box.pid = nil, pid
-	return box, nil
-}
-
-// cell is an actor that finds out what it is when it hears its name: so one Props
-// serves all actors of a shard but the root, which has a guardian, and the
-// resources.
-type cell struct {
-	sh    *shard
-	actor actor.Actor
-}
-
-// Receive implements actor.Actor.
-func (c *cell) Receive(ctx actor.Context) {
-	if c.actor == nil {
-		c.actor = c.sh.incarnate(ctx.Self().Id)
-	}
-	c.actor.Receive(ctx)
-}
-
-// HandleFailure implements actor.SupervisorStrategy.
-func (c *cell) HandleFailure(system *actor.ActorSystem, sup actor.Supervisor, child *actor.PID, rs *actor.RestartStatistics, reason, message any) {
-	// Only supervisors have children that can fail.
-	c.actor.(actor.SupervisorStrategy).HandleFailure(system, sup, child, rs, reason, message)
-}
-
-// incarnate makes the actor of a name.
-func (sh *shard) incarnate(id string) actor.Actor {
-	switch name := id[strings.LastIndexByte(id, '/')+1:]; {
-	case name == namesName:
-		return namesActor{sh.node.naming}
-	case name == transportName:
-		return &transportActor{node: sh.node}
-	case strings.HasPrefix(name, resourcesName):
-		return &resources{sh: sh}
-	case strings.HasPrefix(name, endpointName):
-		return &endpoint{sh: sh}
-	}
-	return &exchange{sh: sh}
-}
+const (
+	roleNode role = iota
+	roleTransport
+	roleNames
+	roleResources
+	roleResource
+	roleEndpoint
+	roleExchange
+)
 
 // The names of actors; those of shards have their numbers behind them.
 const (
@@ -78,32 +31,96 @@ const (
 	exchangeName  = "x"
 )
 
-// cellProps returns the Props of an actor of the shard, which are the same for
-// all of them unless somebody wants to know who gets messages.
-func (sh *shard) cellProps(path string) *actor.Props {
-	if sh.cells == nil || sh.env.Tap != nil {
-		sh.cells = sh.props(path, func() actor.Actor { return &cell{sh: sh} })
-	}
-	return sh.cells
+// nursery is where actors begin: Props are the same for all of them, and so for
+// all nodes of an Env that run on one goroutine.
+type nursery struct {
+	// box is the mailbox of the actor that is being made.
+	box *mailbox
+	// child makes an actor with a parent, root that of a node.
+	child, root *actor.Props
 }
 
-func (sh *shard) mailboxTap(path string) func(any) {
+func (n *nursery) props() *actor.Props {
+	return actor.PropsFromProducer(
+		func() actor.Actor { return n.box.incarnate() },
+		actor.WithMailbox(func() actor.Mailbox { return n.box }),
+	)
+}
+
+// spawn spawns an actor and returns its mailbox. route is that of a resource.
+func (sh *shard) spawn(ctx actor.SpawnerContext, r role, name string, route *Route) (*mailbox, error) {
+	n := &sh.nursery
+	if n.child == nil {
+		n.child = n.props()
+		n.root = n.props().Configure(actor.WithGuardian(sh.env.roots))
+	}
+	props := n.child
+	if r == roleNode {
+		props = n.root
+	}
+	box := &mailbox{sh: sh, role: r}
+	box.user = box.room[:0]
+	if tap := sh.mailboxTap(r, route); tap != nil || route != nil {
+		box.rarely = &mailboxExtras{route: route, tap: tap}
+	}
+	before := n.box
+	n.box = box
+	pid, err := ctx.SpawnNamed(props, name)
+	n.box = before
+	if err != nil {
+		return nil, err
+	}
+	box.pid = pid
+	return box, nil
+}
+
+// incarnate makes the actor of a mailbox.
+func (m *mailbox) incarnate() actor.Actor {
+	sh := m.sh
+	switch m.role {
+	case roleNode:
+		return &nodeActor{node: sh.node}
+	case roleTransport:
+		return &transportActor{node: sh.node}
+	case roleNames:
+		return namesActor{sh.node.naming}
+	case roleResources:
+		return &resources{sh: sh}
+	case roleResource:
+		route := m.rarely.route
+		return &resource{sh: sh, route: route, site: &route.sites[sh.index]}
+	case roleEndpoint:
+		return &endpoint{sh: sh}
+	}
+	return &exchange{sh: sh}
+}
+
+// mailboxTap returns what is told of the messages of an actor, for Env.Tap.
+func (sh *shard) mailboxTap(r role, route *Route) func(any) {
 	tap := sh.env.Tap
 	if tap == nil {
 		return nil
+	}
+	path := ""
+	switch r {
+	case roleNode:
+		path = "node"
+	case roleTransport:
+		path = transportName
+	case roleNames:
+		path = namesName
+	case roleResources:
+		path = resourcesName
+	case roleResource:
+		path = "resource " + route.pattern
+	case roleEndpoint:
+		path = endpointName
+	case roleExchange:
+		path = "exchange"
 	}
 	if sh.index > 0 {
 		path = "shard" + strconv.Itoa(sh.index) + "/" + path
 	}
 	path = sh.node.id + "/" + path
 	return func(msg any) { tap(path, msg) }
-}
-
-func (sh *shard) resourceProps(r *Route) *actor.Props {
-	return sh.props("resource "+r.pattern, func() actor.Actor { return &resource{sh: sh, route: r, site: &r.sites[sh.index]} })
-}
-
-func (n *Node) rootProps() *actor.Props {
-	return n.shard.props("node", func() actor.Actor { return &nodeActor{node: n} }).
-		Configure(actor.WithGuardian(n.env.roots))
 }

@@ -47,7 +47,7 @@ func (r *resources) onFirstCalls(ctx actor.Context, b *callBatch) {
 		return
 	}
 	if site.box == nil {
-		box, err := r.sh.spawn(ctx, r.sh.resourceProps(route), "r"+strconv.FormatUint(route.seq, 10))
+		box, err := r.sh.spawn(ctx, roleResource, "r"+strconv.FormatUint(route.seq, 10), route)
 		if err != nil {
 			r.refuse(b, fmt.Errorf("the resource could not be started: %w", err))
 			return

@@ -33,9 +33,6 @@ type shard struct {
 
 	endpoint  *mailbox
 	resources *mailbox
-	born      *mailbox     // of the actor that is being spawned
-	exchange  *actor.Props // of its exchanges
-	cells     *actor.Props // see cellProps
 
 	*workbench // nil while the node dozes and no timer fires
 	*spares
@@ -271,7 +268,7 @@ func (sh *shard) acquire(ctx actor.Context) *slot {
 		return nil
 	}
 	s := &slot{index: len(sh.slots), gen: sh.firstGen, since: sh.now()}
-	box, err := sh.spawn(ctx, sh.exchange, exchangeName+strconv.Itoa(s.index))
+	box, err := sh.spawn(ctx, roleExchange, exchangeName+strconv.Itoa(s.index), nil)
 	if err != nil {
 		sh.node.log.Error("actors: no exchange could be made", "error", err)
 		return nil

@@ -10,6 +10,7 @@ import (
 // remember. Where the nodes of an Env run on one goroutine, all of them share
 // one: thousands of nodes that take turns find it in the processor's cache.
 type spares struct {
+	nursery     nursery
 	event       TapEvent      // what is being told
 	resent      codec.Message // what is being sent again
 	writers     []*writer     // free lists

@@ -80,27 +80,14 @@ func (m *mailbox) warm(step int) int {
 	case 2, 3:
 		if c, ok := m.invoker.(actor.Context); ok {
 			switch a := c.Actor().(type) {
-			case *cell:
-				if step == 2 {
-					return a.warm()
-				}
-				switch x := a.actor.(type) {
-				case *endpoint:
-					return len(x.touched) + len(x.msg.Payload)
-				case *exchange:
-					return int(x.gen) + len(x.buf) + len(x.msg.Payload) + len(x.opts) + int(x.mid)
-				}
+			case *endpoint:
+				return len(a.touched) + len(a.msg.Payload)
+			case *exchange:
+				return int(a.gen) + len(a.buf) + len(a.msg.Payload) + len(a.opts) + int(a.mid)
 			case *resource:
 				return len(a.panics)
 			}
 		}
-	}
-	return 0
-}
-
-func (c *cell) warm() int {
-	if c.sh == nil || c.actor == nil {
-		return 1
 	}
 	return 0
 }
