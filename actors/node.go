@@ -16,59 +16,62 @@ import (
 // Node is a CoAP node: server and client at once, on one transport. Its methods
 // may be called from any goroutine. Make one with Start.
 type Node struct {
+	// What every message needs comes first, and then the first shard.
 	*settings
-	env      *Env
-	id       string // unique in the process, the name of its actors
-	log      nodeLog
-	cfg      *Config // of a node whose transport the Env opens
-	tap      func(TapEvent)
-	observer Observer
+	env        *Env
+	transport  atomic.Pointer[netio.Transport] // nil while the socket is down
+	router     atomic.Pointer[router]
+	lastText   atomic.Pointer[byte] // the URI of the last request
+	lastTarget atomic.Pointer[target]
+	tap        func(TapEvent)
+	observer   Observer
+	groups     atomic.Pointer[groups] // nil until a group is called
+	shards     []*shard
+	shard      *shard       // the first: home of the node's own actors
+	inlineCtx  *taskContext // of Inline handlers
+	mu         sync.Mutex
+	calls      *Call        // doubly linked; guarded by mu, as are those up to gone
+	watching   *Observation // doubly linked
+	stopped    bool
+	gone       bool // it has ended
+	unnamed    bool // its name is a label for logs only
+	asleep     bool // it has no actors: see Doze; of the goroutine of the first shard
+	adopt      bool // the transport is open and at work, and waits for its actor; as asleep
+	home       shard
+
+	id  string // unique in the process, the name of its actors
+	log nodeLog
+	cfg *Config // of a node whose transport the Env opens
 	// identify says who a peer has proved to be, wherever it is; false: nobody
 	// knows. nil for plain UDP, where nobody ever does.
-	identify func(netio.Peer) (string, bool)
+	identify  func(netio.Peer) (string, bool)
+	identity  atomic.Pointer[identity]  // who it is for others; nil = nobody has asked
+	responder atomic.Pointer[responder] // nil until somebody discovers
+	hosts     map[string]netip.AddrPort // Config.Resolve, by canonical name
+	naming    *naming                   // nil if the network is not asked for names
+	open      func() (netio.Transport, error)
+	tapMu     sync.Mutex // Config.Tap is called by one shard at a time
 
-	shards     []*shard
-	shard      *shard // the first: home of the node's own actors
-	router     atomic.Pointer[router]
-	identity   atomic.Pointer[identity]  // who it is for others; nil = nobody has asked
-	responder  atomic.Pointer[responder] // nil until somebody discovers
-	hosts      map[string]netip.AddrPort // Config.Resolve, by canonical name
-	naming     *naming                   // nil if the network is not asked for names
-	inlineCtx  *taskContext
-	open       func() (netio.Transport, error)
-	transport  atomic.Pointer[netio.Transport] // nil while the socket is down
-	lastText   atomic.Pointer[byte]            // the URI of the last request
-	lastTarget atomic.Pointer[target]
-	tapMu      sync.Mutex // Config.Tap is called by one shard at a time
-
-	groups atomic.Pointer[groups] // nil until a group is called
-
-	mu         sync.Mutex
+	// Guarded by mu:
 	middleware []Middleware
 	seq        uint64
-	calls      *Call        // doubly linked
-	watching   *Observation // doubly linked
-	watched    int          // how many
-	stopped    bool
+	watched    int // how many are in watching
 	local      []netip.AddrPort
 	counted    netio.Transport // the last one; its drops come on top of
 	dropped    uint64          // those of all before it
+	done       []Signal        // of those that wait for the end
 
 	// The rest belongs to the goroutine of the first shard.
 	box         *mailbox        // of its own actor
 	socket      *mailbox        // the transport's
 	opened      netio.Transport // opened by Start, not yet taken by its actor
-	unnamed     bool            // its name is a label for logs only
-	adopt       bool            // the transport is open and at work, and waits for its actor
-	asleep      bool            // it has no actors: see Doze
 	places      groupPlaces     // where groups are
 	openedAt    netio.Instant
 	failures    int // of sockets that did not live long, in a row
 	incarnation int
 
+	only   [1]*shard // room for shards
 	end    sync.Once
-	done   []Signal // of those that wait for the end; guarded by mu
-	gone   bool     // it has ended; guarded by mu
 	detach []func()
 }
 
@@ -103,10 +106,16 @@ func Start(cfg Config) (*Node, error) {
 		again.Setup = nil
 		n.cfg, n.open = &again, n.openAgain
 	}
+	n.shards = n.only[:0]
 	for i := range max(cfg.Shards, 1) {
-		n.shards = append(n.shards, newShard(n, i))
+		sh := &n.home
+		if i > 0 {
+			sh = &shard{}
+		}
+		sh.init(n, i)
+		n.shards = append(n.shards, sh)
 	}
-	n.shard = n.shards[0]
+	n.shard = &n.home
 	n.hosts = cfg.hosts()
 	n.unnamed = cfg.Names.Mode == NamesOff
 	if cfg.namesOn(env) {

@@ -49,7 +49,7 @@ func (a *nodeActor) onStarted(ctx actor.Context) {
 	for _, sh := range n.shards {
 		name := ""
 		if sh.index > 0 {
-			name = strconv.Itoa(sh.index)
+			name = strconv.Itoa(int(sh.index))
 		}
 		sh.resources = sh.mustSpawn(ctx, roleResources, resourcesName+name)
 		sh.endpoint = sh.mustSpawn(ctx, roleEndpoint, endpointName+name)

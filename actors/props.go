@@ -119,7 +119,7 @@ func (sh *shard) mailboxTap(r role, route *Route) func(any) {
 		path = "exchange"
 	}
 	if sh.index > 0 {
-		path = "shard" + strconv.Itoa(sh.index) + "/" + path
+		path = "shard" + strconv.Itoa(int(sh.index)) + "/" + path
 	}
 	path = sh.node.id + "/" + path
 	return func(msg any) { tap(path, msg) }

@@ -25,46 +25,43 @@ const maxDatagram = 65507
 // and as it is no actor it outlives their restarts.
 type shard struct {
 	node   *Node
-	index  int
 	env    *Env
 	loop   loop
 	params *protocol.Params
 	limits *Limits // the shard's part
 
-	endpoint  *mailbox
-	resources *mailbox
-
+	endpoint   *mailbox
 	*workbench // nil while the node dozes and no timer fires
 	*spares
-	out    *writer // nil while there is nothing to send
-	dedup  *protocol.Dedup
-	peers  *protocol.Peers[peerState]
-	timers protocol.Deadlines[timer]
-	rand   *rand.Rand
-	stats  counters
+	out  *writer        // nil while there is nothing to send
+	obs  *observing     // nil until somebody observes
+	echo *protocol.Echo // of a node that is Public
+	rand *rand.Rand
+	// armed is when the clock's timer will fire; 0 = none.
+	armed   netio.Instant
+	serving int          // slots that serve a request
+	waiting atomic.Int64 // cost of the batches that the endpoint has not seen
 
-	midSecret [2]uint64
-
-	obs          *observing                // nil until somebody observes
-	observations map[tokenKey]*Observation // the node's own
-
-	firstGen     uint32 // of new slots: above all of those before a restart
-	serving      int    // slots that serve a request
-	servingBytes int    // of requests for handlers on goroutines
-	keeping      int    // peers with keepUntil
-	delayed      int    // multicast answers that wait for their leisure
-	delayedBytes int
-	waiting      atomic.Int64 // cost of the batches that the endpoint has not seen
-
-	blockwise *blocks        // nil until it is needed
-	echo      *protocol.Echo // of a node that is Public
-
+	index    int32
 	stopping bool
 	told     bool  // the node, that nothing is being served any more
 	szx      uint8 // size exponent of the blocks that are preferred
 
-	armed      netio.Instant // when the clock's timer will fire; 0 = none
-	clockTimer netio.Timer
+	stats  counters
+	timers protocol.Deadlines[timer]
+	peers  protocol.Peers[peerState]
+	dedup  protocol.Dedup
+
+	resources    *mailbox
+	observations map[tokenKey]*Observation // the node's own
+	blockwise    *blocks                   // nil until it is needed
+	clockTimer   netio.Timer
+	midSecret    [2]uint64
+	servingBytes int // of requests for handlers on goroutines
+	keeping      int // peers with keepUntil
+	delayed      int // multicast answers that wait for their leisure
+	delayedBytes int
+	firstGen     uint32 // of new slots: above all of those before a restart
 }
 
 // workbench is what a shard works with, and can do without while the node dozes.
@@ -139,15 +136,13 @@ type timer struct {
 	exchange exchangeTimer
 }
 
-func newShard(n *Node, index int) *shard {
+func (sh *shard) init(n *Node, index int) {
 	suffix := ""
 	if index > 0 {
 		suffix = strconv.Itoa(index)
 	}
-	sh := &shard{
-		node: n, index: index, env: n.env, params: &n.params, limits: &n.shardLimit,
-		rand: n.env.Rand(n.id, "shard"+suffix),
-	}
+	sh.node, sh.index, sh.env, sh.params, sh.limits = n, int32(index), n.env, &n.params, &n.shardLimit
+	sh.rand = n.env.Rand(n.id, "shard"+suffix)
 	sh.loop.idle = sh.idle
 	sh.workbench, sh.spares = &workbench{}, n.env.spares
 	if !n.env.Serial {
@@ -162,9 +157,8 @@ func newShard(n *Node, index int) *shard {
 		}
 		sh.echo = protocol.NewEcho(secret[:], 0)
 	}
-	sh.dedup = protocol.NewDedup(sh.limits.dedup(sh.rand.Uint64()))
-	sh.peers = protocol.NewPeers[peerState](sh.limits.Peers)
-	return sh
+	sh.dedup.Init(sh.limits.dedup(sh.rand.Uint64()))
+	sh.peers.Init(sh.limits.Peers)
 }
 
 func (sh *shard) now() netio.Instant { return sh.env.Clock.Now() }

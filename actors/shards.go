@@ -8,7 +8,12 @@ import "github.com/coap2/coap2/netio"
 // received.
 
 // shardOf returns the shard of a peer.
-func (n *Node) shardOf(p netio.Peer) *shard { return n.shards[netio.ShardOf(p, len(n.shards))] }
+func (n *Node) shardOf(p netio.Peer) *shard {
+	if len(n.shards) == 1 {
+		return n.shard
+	}
+	return n.shards[netio.ShardOf(p, len(n.shards))]
+}
 
 // receiver returns what takes the transport's batches.
 func (n *Node) receiver() func([]netio.Datagram) {

@@ -131,20 +131,21 @@ func (g *gauge) set(v uint64) {
 
 // publish makes the counters of the shard's tables readable.
 func (sh *shard) publish() {
-	p, d := sh.peers.Stats(), sh.dedup.Stats()
+	p := sh.peers.Stats()
+	memory, evicted, refused := sh.dedup.Taken()
 	c := &sh.stats
 	c.pinned.set(uint64(p.Pinned))
-	c.remembered.set(uint64(d.Memory))
+	c.remembered.set(uint64(memory))
 	if sh.obs != nil {
 		sh.obs.publish(c.observing.Load())
 	}
-	if p.Evicted|d.Evicted|d.Refused == 0 {
+	if p.Evicted|evicted|refused == 0 {
 		return
 	}
 	r := c.rare()
 	r.evicted.set(p.Evicted)
-	r.forgotten.set(d.Evicted)
-	r.notRemembered.set(d.Refused)
+	r.forgotten.set(evicted)
+	r.notRemembered.set(refused)
 }
 
 // add adds the counters of a shard to s.

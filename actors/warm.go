@@ -9,120 +9,150 @@ import (
 )
 
 // WarmSteps is how many steps Node.Warm has.
-const WarmSteps = 8
+const WarmSteps = 7
 
 // Warm reads, step by step, what a node is going to need for a datagram that has
 // arrived for it, and returns a number that says nothing. What a node knows is in
-// dozens of places, and where the next is stands in the one before: a simulator
+// many places, and where the next is stands in the one before: a simulator
 // that takes a dozen nodes through a step before it takes them through the next
 // lets the processor fetch the memory of all of them at the same time. With more
 // nodes than its caches hold, that is much of what a delivery costs. It is for
 // simulators, as Doze is, and changes nothing.
 func (n *Node) Warm(step int, d *netio.Datagram) int {
-	sh := n.shard
-	if n.asleep || sh.endpoint == nil && step > 1 {
+	sh := &n.home
+	if n.asleep || sh.endpoint == nil || sh.workbench == nil {
 		return 0
+	}
+	request := len(d.Data) >= codec.HeaderLen && codec.Code(d.Data[1]).IsRequest()
+	var s *slot // the one that will be used, of a node with little to do
+	if step > 1 && len(sh.slots) > 0 {
+		s = sh.slots[0]
 	}
 	v := 0
 	switch step {
 	case 0:
-		if n.transport.Load() != nil && n.router.Load() != nil && n.lastTarget.Load() != nil && n.calls != nil {
+		if n.observer != nil && n.calls != nil && sh.out == nil {
 			v++
 		}
-		return v + len(n.id) + n.watched
+		if request {
+			v += sh.dedup.Warm(0)
+		}
+		return v + int(sh.armed) + len(sh.loop.queue) + int(sh.stats.received.Load()+sh.stats.peers.v.Load()) + sh.timers.Len() + sh.peers.Warm(0) + n.shardLimit.Peers
 	case 1:
-		if sh.endpoint != nil && sh.workbench != nil && sh.dedup != nil && sh.peers != nil {
+		if *n.transport.Load() != nil && len(sh.slots) > 0 && sh.slots[0] != nil && cap(sh.loop.queue) > 0 && sh.loop.queue[:1][0].box != nil {
 			v++
 		}
-		return v + sh.index + sh.serving + int(sh.armed) + len(sh.loop.queue) + int(sh.stats.received.Load()+sh.stats.peers.v.Load()) + len(n.router.Load().routes)
+		if request {
+			v += sh.dedup.Warm(1)
+			if routes := n.router.Load().routes; routes[len(routes)-1] != nil {
+				v++
+			}
+		} else if t := n.lastTarget.Load(); t != nil {
+			v += len(t.text) + len(t.options) + int(t.dest.Port())
+		}
+		return v + sh.endpoint.warm() + sh.timers.Warm() + sh.peers.Warm(1) + sh.unacked.n
 	case 2:
-		return sh.endpoint.warm(0) + len(sh.slots) + sh.dedup.Warm(0) + sh.peers.Warm(0) + sh.timers.Warm() + n.router.Load().warm(0)
+		v = sh.endpoint.warmContext()
+		if s != nil {
+			v += s.index + s.unacked
+		}
+		if request {
+			v += n.lastRoute().warm()
+		}
+		if pe := sh.peers.Find(d.Peer); pe != nil {
+			v += int(pe.ID) + pe.Value.serving + sh.peers.WarmEntry(pe)
+			if request && len(d.Data) >= codec.HeaderLen {
+				v += sh.dedup.WarmKey(protocol.MakeDedupKey(pe.ID, uint16(d.Data[2])<<8|uint16(d.Data[3])))
+			}
+		}
+		return v
 	case 3:
-		v = sh.endpoint.warm(1) + sh.dedup.Warm(1) + sh.peers.Warm(1) + n.router.Load().warm(1)
-		if len(sh.slots) > 0 {
-			v += sh.slots[0].index + sh.slots[0].unacked
+		v = sh.endpoint.warmActor()
+		if s != nil {
+			v += s.box.warm()
+		}
+		if request {
+			r := n.lastRoute()
+			if len(r.segments) > 0 {
+				v += len(r.segments[0])
+			}
+			return v + r.sites[0].turns
+		}
+		if s != nil && s.call != nil {
+			v += s.call.warm()
 		}
 		return v
 	}
-	v = sh.endpoint.warm(step-2) + n.router.Load().warm(step-2)
-	if len(sh.slots) > 0 {
-		s := sh.slots[0]
-		v += s.box.warm(step - 4)
-		if c := s.call; c != nil {
-			v += c.warm(step - 4)
-		}
+	if s == nil {
+		return 0
 	}
-	if step == 4 && len(d.Data) >= codec.HeaderLen && codec.Code(d.Data[1]).IsRequest() {
-		if pe := sh.peers.Find(d.Peer); pe != nil {
-			v += sh.dedup.WarmKey(protocol.MakeDedupKey(pe.ID, uint16(d.Data[2])<<8|uint16(d.Data[3])))
+	var box *mailbox
+	if request {
+		box = n.lastRoute().sites[0].box
+	}
+	switch step {
+	case 4:
+		v = s.box.warmContext()
+		if box != nil {
+			v += box.warm()
+		}
+	case 5:
+		v = s.box.warmActor()
+		if box != nil {
+			v += box.warmContext()
+		}
+	case 6:
+		if box != nil {
+			v = box.warmActor()
 		}
 	}
 	return v
 }
 
-// warm reads a mailbox, then the context of its actor, then the actor.
-func (m *mailbox) warm(step int) int {
-	switch step {
-	case 0:
-		if m.scheduled || m.dead {
-			return 1
-		}
-		return int(m.pos) + cap(m.cur)
-	case 1:
-		v := 0
-		if cap(m.cur) > 0 && m.cur[:1][0] != nil || cap(m.user) > 0 && m.user[:1][0] != nil {
-			v++
-		}
-		if c, ok := m.invoker.(actor.Context); ok && c.Self() != nil {
-			v++
-		}
-		return v
-	case 2, 3:
-		if c, ok := m.invoker.(actor.Context); ok {
-			switch a := c.Actor().(type) {
-			case *endpoint:
-				return len(a.touched) + len(a.msg.Payload)
-			case *exchange:
-				return int(a.gen) + len(a.buf) + len(a.msg.Payload) + len(a.opts) + int(a.mid)
-			case *resource:
-				return len(a.panics)
-			}
+// lastRoute returns the route that was added last.
+func (n *Node) lastRoute() *Route {
+	routes := n.router.Load().routes
+	return routes[len(routes)-1]
+}
+
+func (m *mailbox) warm() int {
+	if m.invoker == nil || cap(m.cur) > 0 {
+		return 1
+	}
+	return int(m.pos)
+}
+
+func (m *mailbox) warmContext() int {
+	if c, ok := m.invoker.(actor.Context); ok && c.Message() == nil && c.Self() != nil {
+		return 1
+	}
+	return 0
+}
+
+func (m *mailbox) warmActor() int {
+	if c, ok := m.invoker.(actor.Context); ok {
+		switch a := c.Actor().(type) {
+		case *endpoint:
+			return len(a.touched)
+		case *exchange:
+			return int(a.gen) + len(a.buf) + int(a.dst.ifi) + len(a.msg.Payload)
+		case *resource:
+			return len(a.panics)
 		}
 	}
 	return 0
 }
 
-func (c *Call) warm(step int) int {
-	if step == 0 {
-		if c.done == nil {
-			return 1
-		}
-		return int(c.deadline) + len(c.req.URI) + int(c.until) + int(c.room[0])
+func (c *Call) warm() int {
+	if c.done == nil || c.slot == nil {
+		return 1
 	}
-	if step == 1 && c.pe != nil {
-		return int(c.pe.ID)
-	}
-	return 0
+	return int(c.deadline) + len(c.data) + int(c.room[0])
 }
 
-// warm reads the route that was added last.
-func (r *router) warm(step int) int {
-	route := r.routes[len(r.routes)-1]
-	switch step {
-	case 0:
-		return int(route.seq)
-	case 1:
-		v := 0
-		if len(route.segments) > 0 {
-			v += len(route.segments[0])
-		}
-		if route.resource.Inline {
-			v++
-		}
-		return v + route.sites[0].turns
+func (r *Route) warm() int {
+	if r.removed.Load() {
+		return 1
 	}
-	if box := route.sites[0].box; box != nil {
-		return box.warm(step - 2)
-	}
-	return 0
+	return int(r.seq) + len(r.segments)
 }

@@ -142,21 +142,29 @@ type DedupStats struct {
 // Lifetimes may differ from entry to entry. Each is kept to when the entry is
 // looked up, but memory is freed in the order of admission.
 type Dedup struct {
+	secret   [4]uint64
+	moved    int // how many entries of kept have come by Keep
+	memory   int // of both tables
+	evicted  uint64
+	refused  uint64
+	hits     uint64
 	idem     dedupTable
 	kept     dedupTable
 	reserve  int // bytes set aside for each admitted entry of kept without answer
 	reserved int // how many such entries there are
-	moved    int // how many entries of kept have come by Keep
-	secret   [4]uint64
-	evicted  uint64
-	refused  uint64
-	hits     uint64
 }
 
 // NewDedup makes an empty Dedup. Values of cfg that Validate would refuse are
 // replaced by the nearest that it would not.
 func NewDedup(cfg DedupConfig) *Dedup {
 	d := &Dedup{}
+	d.Init(cfg)
+	return d
+}
+
+// Init makes d what NewDedup returns. A Dedup must not be copied.
+func (d *Dedup) Init(cfg DedupConfig) {
+	*d = Dedup{}
 	d.idem.max = tableBound(cfg.Entries, DefaultDedupEntries, maxDedupEntries, 1)
 	d.idem.answers.max = tableBound(cfg.Bytes, DefaultDedupBytes, maxDedupBytes, recordUnit)
 	d.kept.max = tableBound(cfg.KeptEntries, DefaultDedupKeptEntries, maxDedupEntries, 1)
@@ -171,8 +179,7 @@ func NewDedup(cfg DedupConfig) *Dedup {
 		z = (z ^ z>>27) * 0x94d049bb133111eb
 		d.secret[i] = z ^ z>>31
 	}
-	d.idem.secret, d.kept.secret = &d.secret, &d.secret
-	return d
+	d.idem.dedup, d.kept.dedup = d, d
 }
 
 // tableBound rounds a configured bound down to a power of two.
@@ -299,7 +306,7 @@ func (d *Dedup) answerIdem(now netio.Instant, e *dedupEntry, slot int, answer []
 	case !had || len(answer) > e.size():
 		// No entry that is left has an answer before this.
 		r.low = max(r.low, d.idem.oldest().mark())
-		pos, ok := r.claim(len(answer), true)
+		pos, ok := d.idem.claim(len(answer), true)
 		if !ok {
 			d.refused++
 			if !had {
@@ -412,6 +419,11 @@ func (d *Dedup) Forget(key DedupKey) {
 	}
 }
 
+// Taken returns how many bytes of memory the tables have taken, and what became
+// of messages that were not remembered for as long as they should: as Stats, for
+// less.
+func (d *Dedup) Taken() (memory int, evicted, refused uint64) { return d.memory, d.evicted, d.refused }
+
 // Stats returns the counters.
 func (d *Dedup) Stats() DedupStats {
 	d.reclaim()
@@ -420,7 +432,7 @@ func (d *Dedup) Stats() DedupStats {
 		Bytes:     d.idem.answers.held(),
 		Kept:      d.kept.live,
 		KeptBytes: d.kept.answers.held(),
-		Memory:    d.idem.memory() + d.kept.memory(),
+		Memory:    d.memory,
 		Evicted:   d.evicted,
 		Refused:   d.refused,
 		Hits:      d.hits,

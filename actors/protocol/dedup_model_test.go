@@ -170,6 +170,8 @@ func (p *dedupPair) check(t require.TestingT, cfg DedupConfig) {
 	require.GreaterOrEqual(t, st.Kept, 0)
 	checkTable(t, &p.d.idem)
 	checkTable(t, &p.d.kept)
+	memory, _, _ := p.d.Taken()
+	require.Equal(t, p.d.idem.tables()+p.d.idem.answers.memory()+p.d.kept.tables()+p.d.kept.answers.memory(), memory)
 }
 
 // checkTable looks at the whole table: every entry that is not dead is found by
@@ -180,7 +182,7 @@ func checkTable(t require.TestingT, d *dedupTable) {
 		e := &d.entries[int(i)&(len(d.entries)-1)]
 		if !e.has(entryDead) {
 			live++
-			found, _ := d.locate(hashKey(d.secret, e.key), e.key)
+			found, _ := d.locate(hashKey(&d.dedup.secret, e.key), e.key)
 			require.Same(t, e, found)
 		}
 	}

@@ -18,6 +18,7 @@ type byteRing struct {
 	bits   uint8    // the length of a chunk is 1 << bits
 	size   int      // of the ring
 	max    int
+	taken  int // bytes of all chunks
 	// end is the position after the youngest byte.
 	end uint64
 	// low: what lies before it is no longer needed, so the ring does not grow
@@ -92,6 +93,7 @@ func (r *byteRing) claim(n int, overwrite bool) (pos uint64, ok bool) {
 	r.low = max(r.low, r.floor)
 	if i := int(pos) & (r.size - 1) >> r.bits; r.chunks[i] == nil {
 		r.chunks[i] = make([]byte, 1<<r.bits)
+		r.taken += 1 << r.bits
 	}
 	return pos, true
 }
@@ -115,6 +117,7 @@ func (r *byteRing) grow() {
 		r.chunks[int(c)&(len(r.chunks)-1)] = chunk
 	}
 	r.size *= 2
+	r.taken = r.memory()
 }
 
 // growChunk doubles a ring that is a single chunk.
@@ -127,6 +130,7 @@ func (r *byteRing) growChunk() {
 	r.size = min(max(firstBytes, 2*n), r.max)
 	r.bits = uint8(bits.Len(uint(r.size)) - 1)
 	r.chunks = [][]byte{make([]byte, r.size)}
+	r.taken = r.size
 	if old == nil {
 		return
 	}
@@ -193,7 +197,7 @@ func (d *Dedup) claimKept(now netio.Instant, key DedupKey, n int, entitled bool)
 		d.reclaim()
 	}
 	before := r.end
-	pos, ok = r.claim(need, false)
+	pos, ok = d.kept.claim(need, false)
 	if !ok {
 		return 0, false
 	}

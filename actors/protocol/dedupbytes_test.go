@@ -41,6 +41,7 @@ func TestByteRing(t *testing.T) {
 				held = append(held, p)
 			}
 			require.LessOrEqual(t, r.memory(), r.max)
+			require.Equal(t, r.memory(), r.taken)
 			for len(held) > 0 && (!r.holds(held[0].pos) || len(held) > 10 && rng.IntN(5) < pressure) {
 				held = held[1:]
 			}

@@ -30,7 +30,7 @@ type dedupTable struct {
 	end     uint64       // and of the next one
 	live    int          // entries that are not dead
 	max     int          // bound of len(entries)
-	secret  *[4]uint64
+	dedup   *Dedup
 	answers byteRing
 }
 
@@ -187,6 +187,7 @@ func (t *dedupTable) makeRoom() bool {
 		t.end = w
 		clear(t.slots)
 	case n < t.max:
+		slots := len(t.slots)
 		entries := make([]dedupEntry, min(max(firstEntries, 2*n), t.max))
 		for i := t.first; i != t.end; i++ {
 			entries[int(i)&(len(entries)-1)] = t.entries[int(i)&(n-1)]
@@ -195,6 +196,7 @@ func (t *dedupTable) makeRoom() bool {
 		// One slot stays empty even while insert has one more in use than there
 		// are entries; a search ends there.
 		t.slots = make([]uint64, max(2*len(entries), 4))
+		t.dedup.memory += t.tables() - n*int(unsafe.Sizeof(dedupEntry{})) - 8*slots
 		t.shift = uint8(32 - bits.Len(uint(len(t.slots)-1)))
 	default:
 		return false
@@ -204,7 +206,7 @@ func (t *dedupTable) makeRoom() bool {
 		if e.has(entryDead) {
 			continue
 		}
-		h := hashKey(t.secret, e.key)
+		h := hashKey(&t.dedup.secret, e.key)
 		p := int(h >> t.shift)
 		for t.slots[p] != 0 {
 			p = (p + 1) & (len(t.slots) - 1)
@@ -218,8 +220,17 @@ func (t *dedupTable) makeRoom() bool {
 // there. Silence always is.
 func (t *dedupTable) holdsAnswer(e *dedupEntry) bool { return e.size() == 0 || t.answers.holds(e.pos) }
 
-func (t *dedupTable) memory() int {
-	return 8*len(t.slots) + int(unsafe.Sizeof(dedupEntry{}))*len(t.entries) + t.answers.memory()
+// tables returns how many bytes there are without those of answers.
+func (t *dedupTable) tables() int {
+	return 8*len(t.slots) + int(unsafe.Sizeof(dedupEntry{}))*len(t.entries)
+}
+
+// claim claims bytes of the ring, and counts those that it takes for that.
+func (t *dedupTable) claim(n int, overwrite bool) (pos uint64, ok bool) {
+	before := t.answers.taken
+	pos, ok = t.answers.claim(n, overwrite)
+	t.dedup.memory += t.answers.taken - before
+	return pos, ok
 }
 
 // sweepLimit is how many expired entries an insertion removes although it does

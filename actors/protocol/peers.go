@@ -68,10 +68,17 @@ type PeersStats struct {
 // NewPeers makes an empty table for at most max peers; less than 1 means
 // DefaultMaxPeers.
 func NewPeers[T any](max int) *Peers[T] {
+	p := &Peers[T]{}
+	p.Init(max)
+	return p
+}
+
+// Init makes p what NewPeers returns.
+func (p *Peers[T]) Init(max int) {
 	if max < 1 {
 		max = DefaultMaxPeers
 	}
-	return &Peers[T]{max: max}
+	*p = Peers[T]{max: max}
 }
 
 // Get returns the entry of a peer, which counts as used now; it makes one if

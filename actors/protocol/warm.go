@@ -5,14 +5,11 @@ package protocol
 func (d *Dedup) Warm(step int) int {
 	t := &d.idem
 	if step == 0 {
-		return t.live + int(t.answers.end) + d.reserve + d.kept.live + int(d.secret[3]) + int(d.hits)
+		return t.live + int(t.answers.end) + int(d.secret[0]) + int(d.hits)
 	}
 	v := 0
 	if n := len(t.entries); n > 0 {
-		v += int(t.entries[int(t.end)&(n-1)].sizeFlags)
-	}
-	if n := len(t.slots); n > 0 {
-		v += int(t.slots[0])
+		v += int(t.entries[int(t.end)&(n-1)].sizeFlags) + int(t.oldest().sizeFlags)
 	}
 	if len(t.answers.chunks) > 0 {
 		v += len(t.answers.chunks[0])
@@ -20,13 +17,17 @@ func (d *Dedup) Warm(step int) int {
 	return v
 }
 
-// WarmKey reads the place of a key.
+// WarmKey reads the place of a key, and that of the next answer.
 func (d *Dedup) WarmKey(key DedupKey) int {
 	t := &d.idem
 	if len(t.slots) == 0 {
 		return 0
 	}
-	return int(t.slots[hashKey(&d.secret, key)>>t.shift])
+	v := int(t.slots[hashKey(&d.secret, key)>>t.shift])
+	if r := &t.answers; len(r.chunks) == 1 {
+		v += int(r.chunks[0][int(r.end)&(r.size-1)])
+	}
+	return v
 }
 
 // Warm is that of Dedup.
@@ -34,12 +35,14 @@ func (p *Peers[T]) Warm(step int) int {
 	if step == 0 {
 		return p.max + p.pinned
 	}
-	v := 0
-	for _, e := range p.few {
-		v += int(e.pins) + int(e.ID)
+	if len(p.few) > 0 && p.few[0] != nil {
+		return 1
 	}
-	return v
+	return 0
 }
+
+// WarmEntry reads what changes in an entry when it is used.
+func (p *Peers[T]) WarmEntry(e *PeerEntry[T]) int { return int(e.pins) }
 
 // Warm is that of Dedup.
 func (d *Deadlines[T]) Warm() int {
