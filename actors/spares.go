@@ -11,6 +11,7 @@ import (
 // one: thousands of nodes that take turns find it in the processor's cache.
 type spares struct {
 	nursery     nursery
+	overheard   overheard
 	event       TapEvent      // what is being told
 	resent      codec.Message // what is being sent again
 	writers     []*writer     // free lists
