@@ -144,10 +144,11 @@ func (sh *shard) awaitMID(c *Call, at netio.Instant) bool {
 // response makes a Response of a message.
 func (x *exchange) response(c *Call, in *incoming) (*Response, error) {
 	m := &in.msg
-	// What the caller gets is his own: two allocations, most often.
+	// What the caller gets is his own: one allocation where it is short.
 	r := &struct {
 		Response
-		one [1]codec.Option
+		one   [1]codec.Option
+		short [16]byte
 	}{}
 	res := &r.Response
 	res.Code, res.Peer, res.Separate = m.Code, c.peer, m.Type != codec.ACK && !c.req.NonConfirmable
@@ -155,7 +156,10 @@ func (x *exchange) response(c *Call, in *incoming) (*Response, error) {
 	for i := range m.Options {
 		size += len(m.Options[i].Value)
 	}
-	own := make([]byte, 0, size)
+	own := r.short[:0]
+	if size > len(r.short) {
+		own = make([]byte, 0, size)
+	}
 	keep := func(b []byte) []byte {
 		at := len(own)
 		own = append(own, b...)

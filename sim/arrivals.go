@@ -139,10 +139,10 @@ func (w *World) warm(list []arrival) {
 	v := 0
 	for i := range list {
 		p := list[i].packet
-		v += len(p.buf) + int(p.under)
+		v += int(p.from) + p.datagram.Interface + int(p.under)
 		if h := w.hosts[list[i].to]; h != nil {
-			v += int(h.key) + h.starts + h.refuse
-			if h.awake {
+			v += int(h.id) + int(h.key) + h.starts
+			if h.awake && h.firstSock.closed {
 				v++
 			}
 		}
@@ -154,10 +154,10 @@ func (w *World) warm(list []arrival) {
 				continue
 			}
 			if step == 0 {
-				if h.sock != nil && h.life != nil && h.life.host == h {
-					v += len(h.sock.groups) + int(h.name[0])
+				v += int(h.name[0]) + len(w.hosts[list[i].packet.from].name)
+				if data := list[i].packet.buf; len(data) > 0 {
+					v += int(data[0])
 				}
-				v += int(w.hosts[list[i].packet.from].id)
 				continue
 			}
 			v += h.node.Warm(step-1, &list[i].packet.datagram)

@@ -65,29 +65,33 @@ type host struct {
 	id     hostID
 	member int32 // index in its population, + 1; 0 = it is in none
 	name   string
-	addrs  []netip.AddrPort
-	one    [1]netip.AddrPort // of a member
-	node   *actors.Node      // the last one; nil = it has none
-	spec   *spec
+	node   *actors.Node // the last one; nil = it has none
+	sock   *socket      // nil while it has none that is open
 	life   *life
-	drift  *drift  // of its clock; nil = none
-	down   bool    // it has crashed
-	port   *port   // in a live World, once it is needed
-	failed error   // of a member whose node could not be started
-	sock   *socket // nil while it has none that is open
-	key    uint64  // stands for its name
+	drift  *drift // of its clock; nil = none
 	// When it was used last, and when it was looked at last, while it has its
 	// actors; see World.doze.
-	active, seen  netio.Instant
-	awake         bool
-	uplink, radio *bottleneck // nil until needed
+	active, seen netio.Instant
+	key          uint64 // stands for its name
+	addrs        []netip.AddrPort
+	one          [1]netip.AddrPort // of a member
+	awake        bool
+	down         bool // it has crashed
 	// sent is how many datagrams it has sent, and how much payload they had.
 	sent, sentBytes uint64
+	starts          int // of its node
+	notes           []note
+	spec            *spec
+	// The first socket and life are here, where they are found without a search.
+	firstSock socket
+	firstLife life
+
+	port          *port       // in a live World, once it is needed
+	failed        error       // of a member whose node could not be started
+	uplink, radio *bottleneck // nil until needed
 	// groupSent is how many datagrams it has sent to groups.
 	groupSent uint64
-	starts    int // of its node
 	refuse    int // how many more attempts to open a socket fail
-	notes     []note
 }
 
 func checkName(name string) error {
@@ -194,7 +198,11 @@ func (w *World) open(h *host) (*socket, error) {
 	if h.sock != nil {
 		return nil, fmt.Errorf("sim: %s: the address is in use", h.name)
 	}
-	h.sock = &socket{w: w, host: h, groups: w.groups}
+	h.sock = &h.firstSock
+	if h.sock.w != nil {
+		h.sock = &socket{}
+	}
+	*h.sock = socket{w: w, host: h, groups: w.groups}
 	return h.sock, nil
 }
 

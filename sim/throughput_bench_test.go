@@ -47,12 +47,15 @@ func BenchmarkDeliveries(b *testing.B) {
 	w.RunFor(time.Second)
 	before := w.NetStats().Delivered
 	b.ReportAllocs()
+	cpu := cpuTime()
 	b.ResetTimer()
 	for w.NetStats().Delivered < before+uint64(b.N) {
 		w.RunFor(time.Millisecond)
 	}
 	b.StopTimer()
-	b.ReportMetric(float64(w.NetStats().Delivered-before)/b.Elapsed().Seconds(), "deliveries/s")
+	n := float64(w.NetStats().Delivered - before)
+	b.ReportMetric(n/b.Elapsed().Seconds(), "deliveries/s")
+	b.ReportMetric(float64((cpuTime()-cpu).Nanoseconds())/n, "cpu-ns/delivery")
 	asking = false
 	w.RunFor(time.Second)
 	require.Zero(b, failed)

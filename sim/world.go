@@ -263,7 +263,11 @@ func (w *World) startNow(h *host) error {
 	}
 	release := w.hold()
 	h.starts++
-	h.life, h.down = &life{host: h}, false
+	h.life, h.down = &h.firstLife, false
+	if h.life.host != nil {
+		h.life = &life{}
+	}
+	h.life.host = h
 	w.starting.Store(&starting{host: h})
 	release()
 	if cfg.Names.Mode == actors.NamesOn && cfg.Names.Store == nil {
