@@ -118,9 +118,6 @@ func (w *World) deliver() {
 			w.deliverTo(uint32(i))
 		}
 	}
-	for i := range a.list {
-		w.release(a.list[i].packet)
-	}
 	clear(a.list)
 	clear(a.inbox[:cap(a.inbox)])
 	if cap(a.list) > maxIdleAgenda {
@@ -154,7 +151,10 @@ func (w *World) warm(list []arrival) {
 				continue
 			}
 			if step == 0 {
-				v += int(h.name[0]) + len(w.hosts[list[i].packet.from].name)
+				v += int(h.name[0])
+				if from := w.hosts[list[i].packet.from]; from != nil { // it may have been handed out already
+					v += len(from.name)
+				}
 				if data := list[i].packet.buf; len(data) > 0 {
 					v += int(data[0])
 				}
@@ -189,5 +189,9 @@ func (w *World) deliverTo(first uint32) {
 	if lost == NotLost {
 		w.used(h)
 		s.receiver.Datagrams(a.inbox)
+	}
+	// Now, so that what is sent next takes a place that the cache still has.
+	for i := first + 1; i > 0; i = a.list[i-1].next {
+		w.release(a.list[i-1].packet)
 	}
 }

@@ -73,6 +73,7 @@ type host struct {
 	// actors; see World.doze.
 	active, seen netio.Instant
 	key          uint64 // stands for its name
+	failed       error  // of a member whose node could not be started
 	addrs        []netip.AddrPort
 	one          [1]netip.AddrPort // of a member
 	awake        bool
@@ -87,7 +88,6 @@ type host struct {
 	firstLife life
 
 	port          *port       // in a live World, once it is needed
-	failed        error       // of a member whose node could not be started
 	uplink, radio *bottleneck // nil until needed
 	// groupSent is how many datagrams it has sent to groups.
 	groupSent uint64
