@@ -62,8 +62,13 @@ func (a *nodeActor) onStarted(ctx actor.Context) {
 }
 
 // mustSpawn spawns a child. Its name is new: the node's own is.
-func (sh *shard) mustSpawn(ctx actor.Context, r role, name string) *mailbox {
-	box, err := sh.spawn(ctx, r, name, nil)
+func (sh *shard) mustSpawn(ctx actor.Context, r role, name string) (box *mailbox) {
+	var err error
+	if sh == sh.node.shard {
+		box, err = sh.spawn(ctx, r, name, nil)
+	} else {
+		box, err = sh.spawnFrom(ctx, r, name)
+	}
 	if err != nil {
 		panic(err)
 	}

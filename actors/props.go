@@ -31,8 +31,9 @@ const (
 	exchangeName  = "x"
 )
 
-// nursery is where actors begin: Props are the same for all of them, and so for
-// all nodes of an Env that run on one goroutine.
+// nursery is where the actors of a shard begin, and where they begin again: Props
+// are the same for all of them, and for all nodes of an Env that run on one
+// goroutine.
 type nursery struct {
 	// box is the mailbox of the actor that is being made.
 	box *mailbox
@@ -47,7 +48,8 @@ func (n *nursery) props() *actor.Props {
 	)
 }
 
-// spawn spawns an actor and returns its mailbox. route is that of a resource.
+// spawn spawns an actor, whose parent runs on the same shard, and returns its
+// mailbox. route is that of a resource.
 func (sh *shard) spawn(ctx actor.SpawnerContext, r role, name string, route *Route) (*mailbox, error) {
 	n := &sh.nursery
 	if n.child == nil {
@@ -58,11 +60,7 @@ func (sh *shard) spawn(ctx actor.SpawnerContext, r role, name string, route *Rou
 	if r == roleNode {
 		props = n.root
 	}
-	box := &mailbox{sh: sh, role: r}
-	box.user = box.room[:0]
-	if tap := sh.mailboxTap(r, route); tap != nil || route != nil {
-		box.rarely = &mailboxExtras{route: route, tap: tap}
-	}
+	box := sh.newMailbox(r, route)
 	before := n.box
 	n.box = box
 	pid, err := ctx.SpawnNamed(props, name)
@@ -72,6 +70,27 @@ func (sh *shard) spawn(ctx actor.SpawnerContext, r role, name string, route *Rou
 	}
 	box.pid = pid
 	return box, nil
+}
+
+// spawnFrom spawns an actor whose parent runs on another shard, and so may not
+// touch the nursery of this one: it has Props of its own.
+func (sh *shard) spawnFrom(ctx actor.SpawnerContext, r role, name string) (*mailbox, error) {
+	own := &nursery{box: sh.newMailbox(r, nil)}
+	pid, err := ctx.SpawnNamed(own.props(), name)
+	if err != nil {
+		return nil, err
+	}
+	own.box.pid = pid
+	return own.box, nil
+}
+
+func (sh *shard) newMailbox(r role, route *Route) *mailbox {
+	box := &mailbox{sh: sh, role: r}
+	box.user = box.room[:0]
+	if tap := sh.mailboxTap(r, route); tap != nil || route != nil {
+		box.rarely = &mailboxExtras{route: route, tap: tap}
+	}
+	return box
 }
 
 // incarnate makes the actor of a mailbox.
