@@ -71,6 +71,11 @@ type lowRest struct {
 type leaf struct {
 	p, s, t, u []float64 // s only in a plane or of points, t and u as extra says
 	id         []ID
+	// gone says, on a line, which of them have been taken out, and nGone how many
+	// these are. They keep the others in their places: to close the gap at once
+	// would be to touch most of a leaf that is probably in no cache.
+	gone  [leafSize / 64]uint64
+	nGone int
 }
 
 func (c *corners) at(l *leaf, i int) corner {
@@ -94,7 +99,7 @@ func (c *corners) find(l *leaf, k corner) int {
 	if c.mode == cornerPlane {
 		first, want = l.s, k.s
 	}
-	lo, hi := 0, len(first)
+	lo, hi := near(first, want)
 	for lo < hi {
 		if m := int(uint(lo+hi) >> 1); first[m] < want {
 			lo = m + 1
@@ -119,6 +124,21 @@ func (c *corners) find(l *leaf, k corner) int {
 		}
 	}
 	return lo
+}
+
+// near returns where in the sorted slice of a leaf the first that is at least
+// want is to be looked for. What it looks at does not depend on what it has found:
+// to wait for many lines of memory at the same time takes as long as for one, and
+// a bisection waits for one after the other.
+func near(s []float64, want float64) (lo, hi int) {
+	const apart = 16 // two lines
+	below := 0
+	for i := apart - 1; i < len(s); i += apart {
+		if s[i] < want {
+			below++
+		}
+	}
+	return below * apart, min((below+1)*apart, len(s))
 }
 
 // leafOf returns the leaf in which k is, or would be.
@@ -148,6 +168,9 @@ func (c *corners) insert(k corner) {
 	}
 	i := c.leafOf(k)
 	l := c.leaves[i]
+	if len(l.id) >= leafSize && l.nGone > 0 {
+		l.close()
+	}
 	if len(l.id) >= leafSize {
 		if i == len(c.leaves)-1 && k.compare(c.greatest(l)) > 0 {
 			// In rising order leaves stay full.
@@ -164,6 +187,13 @@ func (c *corners) insert(k corner) {
 		c.low[i], c.rest[i] = k.p, lowRest{k.s, k.id}
 	}
 	j := c.find(l, k)
+	if l.nGone > 0 {
+		if free, ok := l.gap(j); ok {
+			l.p[free], l.id[free] = k.p, k.id
+			return
+		}
+		l.shiftGone(j)
+	}
 	l.id = insertAt(l.id, j, k.id)
 	l.p = insertAt(l.p, j, k.p)
 	if c.mode != cornerLine {
@@ -211,32 +241,41 @@ func (c *corners) remove(k corner) bool {
 	i := c.leafOf(k)
 	l := c.leaves[i]
 	j := c.find(l, k)
-	if j == len(l.id) || l.id[j] != k.id || c.at(l, j).compare(k) != 0 {
+	if j == len(l.id) || l.id[j] != k.id || l.isGone(j) || c.at(l, j).compare(k) != 0 {
 		return false
 	}
 	c.n--
+	if c.mode == cornerLine {
+		l.leave(j)
+		c.shrunk(i)
+		return true
+	}
 	l.id = slices.Delete(l.id, j, j+1)
 	l.p = slices.Delete(l.p, j, j+1)
-	if c.mode != cornerLine {
-		l.s = slices.Delete(l.s, j, j+1)
-	}
+	l.s = slices.Delete(l.s, j, j+1)
 	if c.extra > 0 {
 		l.t = slices.Delete(l.t, j, j+1)
 	}
 	if c.extra > 1 {
 		l.u = slices.Delete(l.u, j, j+1)
 	}
+	c.shrunk(i)
+	return true
+}
+
+// shrunk sees to a leaf from which a corner has been taken.
+func (c *corners) shrunk(i int) {
+	n := c.leaves[i].len()
 	switch {
-	case len(l.id) == 0:
+	case n == 0:
 		c.dropLeaf(i)
-	case len(l.id) < leafSize/4 && i+1 < len(c.leaves) && len(l.id)+len(c.leaves[i+1].id) <= leafSize/2:
+	case n < leafSize/4 && i+1 < len(c.leaves) && n+c.leaves[i+1].len() <= leafSize/2:
 		c.merge(i)
-	case len(l.id) < leafSize/4 && i > 0 && len(l.id)+len(c.leaves[i-1].id) <= leafSize/2:
+	case n < leafSize/4 && i > 0 && n+c.leaves[i-1].len() <= leafSize/2:
 		c.merge(i - 1)
 	default:
 		c.refresh(i)
 	}
-	return true
 }
 
 func (c *corners) addLeaf(i int, l *leaf, low corner) {
@@ -261,9 +300,11 @@ func (c *corners) dropLeaf(i int) {
 
 // all returns the corners of a leaf in order.
 func (c *corners) all(l *leaf) []corner {
-	ks := make([]corner, len(l.id))
-	for i := range ks {
-		ks[i] = c.at(l, i)
+	ks := make([]corner, 0, len(l.id))
+	for i := range l.id {
+		if !l.isGone(i) {
+			ks = append(ks, c.at(l, i))
+		}
 	}
 	if c.mode == cornerPlane {
 		slices.SortFunc(ks, corner.compare)

@@ -83,3 +83,42 @@ func TestCorners(t *testing.T) {
 		}
 	}
 }
+
+// TestCornersOnALineKeepPlaces: what is taken out of a leaf leaves a gap, which
+// the next one nearby takes.
+func TestCornersOnALineKeepPlaces(t *testing.T) {
+	c := corners{mode: cornerLine}
+	const n = leafSize - 6
+	for i := range n {
+		c.insert(corner{p: float64(2 * i), id: ID(i)})
+	}
+	l := c.leaves[0]
+	all := func() []ID { return c.match(&[4]float64{1e9}, nil) }
+	for _, i := range []int{0, 63, 64, 200, n - 1} {
+		require.True(t, c.remove(corner{p: float64(2 * i), id: ID(i)}))
+		require.False(t, c.remove(corner{p: float64(2 * i), id: ID(i)}), "it is gone")
+	}
+	require.Len(t, l.id, n)
+	require.Len(t, all(), n-5)
+	c.insert(corner{p: 127, id: 1000}) // into the place of 64
+	require.Equal(t, ID(1000), l.id[64])
+	c.insert(corner{p: 400, id: 200}) // again
+	require.Equal(t, ID(200), l.id[200])
+	require.Equal(t, 3, l.nGone)
+	require.Equal(t, []ID{62, 1000, 65}, all()[61:64])
+	for i := 66; l.nGone > 0; i++ { // more than may be gone
+		require.Less(t, i, 66+mostGone)
+		require.True(t, c.remove(corner{p: float64(2 * i), id: ID(i)}))
+	}
+	require.Len(t, l.id, n-3-(mostGone+1-3))
+	require.Equal(t, all(), l.id)
+
+	// One more between two in a leaf with gaps: those behind it keep theirs.
+	require.True(t, c.remove(corner{p: 2 * 130, id: 130}))
+	require.True(t, c.remove(corner{p: 2 * 240, id: 240}))
+	c.insert(corner{p: 3, id: 2000})
+	require.Equal(t, 2, l.nGone)
+	require.Equal(t, c.n, len(all()))
+	require.NotContains(t, all(), ID(130))
+	require.NotContains(t, all(), ID(240))
+}

@@ -50,9 +50,9 @@ func (c *corners) match(at *[4]float64, dst []ID) []ID {
 	edge := c.leaves[k-1]
 	if c.mode == cornerLine {
 		for _, l := range c.leaves[:k-1] {
-			dst = append(dst, l.id...)
+			dst = l.first(len(l.id), dst)
 		}
-		return append(dst, edge.id[:upTo(edge.p, x)]...)
+		return edge.first(upTo(edge.p, x), dst)
 	}
 	for b, low := range c.blocks[:(k+blockSize-1)/blockSize] {
 		if low > y {
