@@ -110,8 +110,8 @@ func (w *World) deliver() {
 	a := &w.arrivals
 	warm := 0
 	for i := range a.list {
-		if i == warm && len(a.list) > dozen && w.live == nil {
-			warm = min(i+dozen, len(a.list))
+		if i == warm && len(a.list) > warmAtOnce && w.live == nil {
+			warm = min(i+warmAtOnce, len(a.list))
 			w.warm(a.list[i:warm])
 		}
 		if a.list[i].first {
@@ -126,8 +126,8 @@ func (w *World) deliver() {
 	a.list, a.inbox = a.list[:0], a.inbox[:0]
 }
 
-// dozen is for how many hosts warm is done at once.
-const dozen = 16
+// warmAtOnce is for how many arrivals warm is done at once; 16 gives 5 % less.
+const warmAtOnce = 32
 
 // warm has the memory fetched that is needed to deliver to some hosts. A node
 // has dozens of places, each of which leads to others; to go there for all hosts
