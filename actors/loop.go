@@ -29,7 +29,7 @@ type work struct {
 	f   func()
 }
 
-// Schedule implements actor.Dispatcher.
+// Schedule queues a function.
 func (l *loop) Schedule(fn func()) {
 	l.mu.Lock()
 	wake := l.push(work{f: fn})
@@ -58,9 +58,6 @@ func (l *loop) push(x work) (wake bool) {
 	l.queue = append(l.queue, x)
 	return !l.draining && len(l.queue)-l.head == 1
 }
-
-// Throughput implements actor.Dispatcher. Our mailbox does not use it.
-func (l *loop) Throughput() int { return 300 }
 
 // queued returns how much waits to be run.
 func (l *loop) queued() int {

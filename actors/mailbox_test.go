@@ -39,7 +39,7 @@ func newTestMailbox() (*mailbox, *invoker, *loop) {
 	l.wake, l.idle = func() {}, func() {}
 	mb := &mailbox{sh: sh}
 	i := &invoker{mb: mb}
-	mb.RegisterHandlers(i, l)
+	mb.RegisterHandlers(i, nil)
 	return mb, i, l
 }
 
@@ -76,7 +76,7 @@ func TestMailboxSurvivesAPanicAndLosesNothing(t *testing.T) {
 func TestMailboxAllocatesNothingOnceItHasGrown(t *testing.T) {
 	n := 0
 	mb, _, l := newTestMailbox()
-	mb.RegisterHandlers(countInvoker{&n}, l)
+	mb.RegisterHandlers(countInvoker{&n}, nil)
 	msg := &struct{ x int }{}
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		mb.PostUserMessage(msg)

@@ -24,6 +24,9 @@ func (n *Node) Warm(step int, d *netio.Datagram) int {
 		return 0
 	}
 	request := len(d.Data) >= codec.HeaderLen && codec.Code(d.Data[1]).IsRequest()
+	if step > 1 && request && n.lastRoute() == nil {
+		return 0
+	}
 	var s *slot // the one that will be used, of a node with little to do
 	if step > 1 && len(sh.slots) > 0 {
 		s = sh.slots[0]
@@ -39,12 +42,12 @@ func (n *Node) Warm(step int, d *netio.Datagram) int {
 		}
 		return v + int(sh.armed) + len(sh.loop.queue) + int(sh.stats.received.Load()+sh.stats.peers.v.Load()) + sh.timers.Len() + sh.peers.Warm(0) + n.shardLimit.Peers
 	case 1:
-		if *n.transport.Load() != nil && len(sh.slots) > 0 && sh.slots[0] != nil && cap(sh.loop.queue) > 0 && sh.loop.queue[:1][0].box != nil {
+		if t := n.transport.Load(); t != nil && *t != nil && len(sh.slots) > 0 && sh.slots[0] != nil && cap(sh.loop.queue) > 0 && sh.loop.queue[:1][0].box != nil {
 			v++
 		}
 		if request {
 			v += sh.dedup.Warm(1)
-			if routes := n.router.Load().routes; routes[len(routes)-1] != nil {
+			if n.lastRoute() != nil {
 				v++
 			}
 		} else if t := n.lastTarget.Load(); t != nil {
@@ -109,10 +112,13 @@ func (n *Node) Warm(step int, d *netio.Datagram) int {
 	return v
 }
 
-// lastRoute returns the route that was added last.
+// lastRoute returns the route that was added last; nil if there is none.
 func (n *Node) lastRoute() *Route {
-	routes := n.router.Load().routes
-	return routes[len(routes)-1]
+	r := n.router.Load()
+	if r == nil || len(r.routes) == 0 {
+		return nil
+	}
+	return r.routes[len(r.routes)-1]
 }
 
 func (m *mailbox) warm() int {

@@ -1,7 +1,6 @@
 package sim_test
 
 import (
-	"context"
 	"fmt"
 	"runtime"
 	"slices"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/coap2/coap2/actors"
 	"github.com/coap2/coap2/netio"
 	"github.com/coap2/coap2/sim"
 	"github.com/coap2/coap2/sim/scenario"
@@ -113,7 +111,7 @@ func BenchmarkLookAhead(b *testing.B) {
 			w := sim.New(1)
 			x := newWindows(time.Millisecond)
 			require.NoError(b, w.Link("", "", sim.Link{Latency: time.Millisecond, Jitter: 8 * time.Millisecond}))
-			asking(b, w, 1000)
+			asking(b, w, 1000, func(err error) bool { return err == nil })
 			w.Watch(x.saw)
 			require.NoError(b, w.RunFor(time.Second))
 			x.end()
@@ -128,30 +126,6 @@ func (x *windows) report(b *testing.B) {
 	b.ReportMetric(float64(x.events)/float64(x.windows), "events/window")
 	b.ReportMetric(100*float64(x.singles)/float64(x.windows), "%one-half-idle")
 	b.ReportMetric(float64(x.events)/float64(x.serial), "bound")
-}
-
-// asking lets the nodes of a World ask each other, CON GET after CON GET.
-func asking(b *testing.B, w *sim.World, nodes int) {
-	answer, err := actors.Text("21.5")
-	require.NoError(b, err)
-	temp := actors.Resource{Inline: true, Get: func(context.Context, *actors.Request) (*actors.Response, error) { return answer, nil }}
-	p, err := w.Nodes(sim.Group{Count: nodes, Name: "s%d", Setup: func(_ int, n *actors.Node) error {
-		_, err := n.Handle("/temp", temp)
-		return err
-	}})
-	require.NoError(b, err)
-	for i := range nodes {
-		n, err := p.Node(i)
-		require.NoError(b, err)
-		uri := "coap://" + p.Addr((i+1)%nodes).String() + "/temp"
-		var again func(*actors.Response, error)
-		again = func(_ *actors.Response, err error) {
-			if err == nil {
-				n.Go(actors.Request{URI: uri}, again)
-			}
-		}
-		n.Go(actors.Request{URI: uri}, again)
-	}
 }
 
 // BenchmarkBarrier is what it costs two goroutines to meet, with a wait that keeps
@@ -220,7 +194,7 @@ func BenchmarkHalves(b *testing.B) {
 				w := sim.New(uint64(i + 1))
 				defer w.Close()
 				require.NoError(b, w.Link("", "", sim.Link{Latency: 5 * time.Millisecond}))
-				asking(b, w, 1000/worlds)
+				asking(b, w, 1000/worlds, func(err error) bool { return err == nil })
 				require.NoError(b, w.RunFor(time.Second))
 				ws = append(ws, w)
 			}
