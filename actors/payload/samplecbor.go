@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/big"
 	"strconv"
 	"unicode/utf8"
 
@@ -289,60 +288,100 @@ func (x *cborScanner) tagged(tag uint64, m *member, slots []int) error {
 			x.d.setNumber(slots, x.s, v)
 			return nil
 		}
-	case 4: // decimal fraction
-		if v, ok := x.fraction(); ok {
-			x.d.setNumber(slots, x.s, v)
+	case 4:
+		if f, ok := x.fraction(); ok {
+			if len(slots) > 0 {
+				x.d.setNumber(slots, x.s, f.number())
+			}
 			return nil
 		}
 	}
 	return x.value(m, slots)
 }
 
-// bignum reads an integer of any length. One that float64 cannot hold is
-// unknown.
+// bignum reads an integer of any length, in pieces or not. One that float64
+// cannot hold is unknown.
 func (x *cborScanner) bignum(tag uint64) (float64, bool) {
-	start := x.i
-	major, info, n := x.head()
-	if major != cborBytes || info == indefinite {
-		x.i = start
+	if int(x.b[x.i]>>5) != cborBytes {
 		return 0, false
 	}
-	digits := bytes.TrimLeft(x.b[x.i:x.i+int(n)], "\x00")
-	x.i += int(n)
+	digits, _ := x.text() // which reads bytes as well
+	digits = bytes.TrimLeft(digits, "\x00")
+	major := int(tag) - 2
+	if len(digits) <= 8 {
+		var n uint64
+		for _, c := range digits {
+			n = n<<8 | uint64(c)
+		}
+		return integer(major, n), true
+	}
 	if len(digits) > 128 {
 		return math.NaN(), true
 	}
-	v := new(big.Int).SetBytes(digits)
-	if tag == 3 {
-		v.Not(v)
+	top, rest := binary.BigEndian.Uint64(digits), digits[8:]
+	v := float64(top)
+	switch full := len(bytes.TrimLeft(rest, "\xFF")) == 0; {
+	case major == cborNegative && full: // −1 − n has nothing but zeros behind top + 1
+		if v = 0x1p64; top < math.MaxUint64 {
+			v = float64(top + 1)
+		}
+	case major == cborNegative || len(bytes.TrimLeft(rest, "\x00")) > 0:
+		v = float64(top | 1) // there is more: top has bits enough that it rounds as the whole does
 	}
-	if f, _ := v.Float64(); !math.IsInf(f, 0) {
-		return f, true
+	if v = math.Ldexp(v, 8*len(rest)); math.IsInf(v, 0) {
+		return math.NaN(), true
 	}
-	return math.NaN(), true
+	if major == cborNegative {
+		v = -v
+	}
+	return v, true
+}
+
+// decimal is the number mantissa · 10^exp of a decimal fraction (RFC 8949
+// §3.4.4), which is not calculated before it is needed.
+type decimal struct {
+	mantissa, exp   uint64
+	negative, below bool // the mantissa, the exponent: −1 − that
+}
+
+func (f decimal) number() float64 {
+	var digits [64]byte
+	b := digits[:0]
+	if f.negative {
+		b = append(b, '-')
+		f.mantissa++
+	}
+	b = append(strconv.AppendUint(b, f.mantissa, 10), 'e')
+	if f.below {
+		b = append(b, '-')
+		f.exp++
+	}
+	return parseNumber(strconv.AppendUint(b, f.exp, 10))
 }
 
 // fraction reads [exponent, mantissa] of integers.
-func (x *cborScanner) fraction() (float64, bool) {
+func (x *cborScanner) fraction() (f decimal, ok bool) {
 	start := x.i
-	major, _, n := x.head()
-	if major == cborArray && n == 2 {
-		var digits [64]byte
-		e, _, exp := x.head()
-		m, _, mantissa := x.head()
-		if e <= cborNegative && m <= cborNegative && exp < 1<<16 && mantissa < 1<<63 {
-			sign := func(major int, n uint64) int64 {
-				if major == cborNegative {
-					return -1 - int64(n)
-				}
-				return int64(n)
-			}
-			b := append(strconv.AppendInt(digits[:0], sign(m, mantissa), 10), 'e')
-			return parseNumber(strconv.AppendInt(b, sign(e, exp), 10)), true
+	if major, _, n := x.head(); major == cborArray && n == 2 {
+		if f.exp, f.below, ok = x.integer(); ok {
+			f.exp = min(f.exp, 1<<16) // no mantissa makes up for that
+			f.mantissa, f.negative, ok = x.integer()
 		}
 	}
-	x.i = start
-	return 0, false
+	if ok = ok && !(f.negative && f.mantissa == math.MaxUint64); !ok {
+		x.i = start
+	}
+	return f, ok
+}
+
+// integer reads an item that is an integer; false, and nothing is read, if it is
+// none. (In a string what follows the head is no head.)
+func (x *cborScanner) integer() (n uint64, negative, ok bool) {
+	if int(x.b[x.i]>>5) > cborNegative {
+		return 0, false, false
+	}
+	major, _, n := x.head()
+	return n, major == cborNegative, true
 }
 
 func (x *cborScanner) fail(expected string) error {

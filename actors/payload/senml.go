@@ -332,8 +332,8 @@ func (x *cborScanner) number() (float64, bool) {
 			return v, true
 		}
 	case major == cborTag && arg == 4:
-		if v, ok := x.fraction(); ok {
-			return v, true
+		if f, ok := x.fraction(); ok {
+			return f.number(), true
 		}
 	}
 	x.i = start
