@@ -18,6 +18,10 @@ var ErrMalformed = errors.New("payload: malformed")
 // maxDepth bounds the nesting of a payload.
 const maxDepth = 32
 
+// maxKept bounds, in bytes, each text and each buffer that a decoder keeps from
+// one payload for the next.
+const maxKept = 4096
+
 // Decoder decodes payloads into samples: the fields of a schema, which may
 // change between two payloads. It is used by one goroutine at a time.
 type Decoder struct {
@@ -26,8 +30,11 @@ type Decoder struct {
 	root    *member
 	value   []int            // slots of the bare value
 	records map[string][]int // slots of SenML records, by name
-	texts   []string         // what was last decoded into a slot: mostly the same again
-	pass    uint64           // numbers the payloads
+	longest int              // of these names
+	late    []late           // by slot
+	bases   []base
+	texts   []string // what was last decoded into a slot: mostly the same again
+	pass    uint64   // numbers the payloads
 	scratch []byte
 	name    []byte
 	record  record
@@ -51,7 +58,7 @@ func (d *Decoder) prepare() {
 	}
 	d.version = d.schema.Version()
 	d.root, d.value, d.records = &member{}, nil, map[string][]int{}
-	d.texts = make([]string, d.schema.Len())
+	d.texts, d.late, d.longest = make([]string, d.schema.Len()), make([]late, d.schema.Len()), 0
 	for slot := range d.schema.Len() {
 		f, ok := d.schema.Field(slot)
 		if !ok {
@@ -62,11 +69,11 @@ func (d *Decoder) prepare() {
 		case rules.BareValue:
 			d.value = append(d.value, slot)
 		case rules.Record:
-			d.records[f.Name()] = append(d.records[f.Name()], slot)
+			d.lookFor(f.Name(), slot)
 			continue
 		default:
 			if len(tokens) == 1 { // in SenML a name is that of a record
-				d.records[tokens[0]] = append(d.records[tokens[0]], slot)
+				d.lookFor(tokens[0], slot)
 			}
 		}
 		m := d.root
@@ -81,6 +88,12 @@ func (d *Decoder) prepare() {
 		}
 		m.slots = append(m.slots, slot)
 	}
+}
+
+// lookFor has a slot filled by SenML records of a name.
+func (d *Decoder) lookFor(name string, slot int) {
+	d.records[name] = append(d.records[name], slot)
+	d.longest = max(d.longest, len(name))
 }
 
 // Decode fills a sample with what a payload of a content format has of the
@@ -109,11 +122,27 @@ func (d *Decoder) Decode(f codec.Format, known bool, b []byte, s *rules.Sample) 
 			s.SetOther(slot)
 		}
 	}
+	d.forget()
 	if err != nil {
 		s.Reset(d.schema.Len())
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	return nil
+}
+
+// forget lets go of the payload, and of room that only a large one needs: there
+// may be very many decoders.
+func (d *Decoder) forget() {
+	r := &d.record
+	if r.pack {
+		clear(d.late)
+		r.pack, r.value, r.baseValue = false, numeral{}, numeral{}
+	}
+	for _, b := range []*[]byte{&d.scratch, &d.name, &r.base, &r.name, &r.text} {
+		if cap(*b) > maxKept {
+			*b = nil
+		}
+	}
 }
 
 // text takes a payload as a number if it is one, true or false, or a text.
@@ -161,8 +190,16 @@ func (d *Decoder) setOther(slots []int, s *rules.Sample) {
 	}
 }
 
-// setText makes a string only where it is not the one of the payload before.
+// setText makes a string only where it is not the one of the payload before. Long
+// ones are not kept for that.
 func (d *Decoder) setText(slots []int, s *rules.Sample, b []byte) {
+	if len(b) > maxKept && len(slots) > 0 {
+		text := string(b)
+		for _, slot := range slots {
+			s.SetString(slot, text)
+		}
+		return
+	}
 	for _, slot := range slots {
 		if d.texts[slot] != string(b) {
 			d.texts[slot] = string(b)

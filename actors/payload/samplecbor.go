@@ -15,9 +15,14 @@ import (
 )
 
 // sampleMode checks that a payload is well-formed (RFC 8949 §5.1) before it is
-// read: all lengths are then within it.
+// read: all lengths are then within it. Arrays and maps may be as long as the
+// payload, as those of JSON.
 var sampleMode = func() cbor.DecMode {
-	m, err := cbor.DecOptions{MaxNestedLevels: maxDepth}.DecMode()
+	m, err := cbor.DecOptions{
+		MaxNestedLevels:  maxDepth,
+		MaxArrayElements: math.MaxInt32,
+		MaxMapPairs:      math.MaxInt32,
+	}.DecMode()
 	if err != nil {
 		panic(err) // the options are constant
 	}

@@ -86,12 +86,14 @@ func senmlNumber(label []byte) senmlField {
 // record is a SenML record, and the base of those that follow.
 type record struct {
 	base      []byte // of names; belongs to the pack
-	baseValue float64
-	hasBase   bool
+	baseValue numeral
+	bases     int // of values so far; 0 = there is none
+
+	pack bool // one is being read
 
 	name  []byte
 	has   senmlField // which value it has
-	value float64
+	value numeral
 	text  []byte
 	truth bool
 	seen  uint16
@@ -126,16 +128,20 @@ func (r *record) setText(f senmlField, text []byte) error {
 	return nil
 }
 
-func (r *record) setNumber(f senmlField, x float64) error {
+func (r *record) setNumber(f senmlField, n numeral) error {
 	switch f {
 	case senmlBaseVersion:
-		if x > senmlVersion {
+		if !n.integer() {
+			return errors.New("SenML: a version that is no integer")
+		}
+		if n.number() > senmlVersion {
 			return errors.New("SenML: a version later than 10")
 		}
 	case senmlBaseValue:
-		r.baseValue, r.hasBase = x, true
+		r.baseValue = n
+		r.bases++
 	case senmlValue:
-		r.value, r.has = x, f
+		r.value, r.has = n, f
 	case senmlSum:
 		if r.has == 0 {
 			r.has = f
@@ -148,28 +154,31 @@ func (r *record) setNumber(f senmlField, x float64) error {
 // name, with the base; the last one of a name counts, and for value the last
 // one of all.
 func (d *Decoder) put(r *record, s *rules.Sample) {
-	if r.has == 0 && r.hasBase { // §4.5.4: the base is the value
-		r.has, r.value = senmlValue, 0
+	if r.has == 0 && r.bases > 0 { // §4.5.4: the base is the value
+		r.has, r.value = senmlValue, numeral{}
 	}
 	if r.has == 0 {
 		return
 	}
 	d.putSlots(d.value, r, s)
 	d.putSlots(d.records[string(r.name)], r, s)
-	if len(r.base) > 0 {
+	// A base may be much longer than all names that are looked for, and stand for
+	// very many records.
+	if len(r.base) > 0 && len(r.base)+len(r.name) <= d.longest {
 		d.name = append(append(d.name[:0], r.base...), r.name...)
 		d.putSlots(d.records[string(d.name)], r, s)
 	}
 }
 
 func (d *Decoder) putSlots(slots []int, r *record, s *rules.Sample) {
+	for _, slot := range slots {
+		d.late[slot].set = false
+	}
 	switch r.has {
 	case senmlValue:
-		x := r.value
-		if r.hasBase {
-			x += r.baseValue
+		for _, slot := range slots {
+			d.late[slot] = late{set: true, value: r.value, base: r.baseValue, bases: r.bases}
 		}
-		d.setNumber(slots, s, x)
 	case senmlString:
 		d.setText(slots, s, r.text)
 	case senmlBool:
@@ -179,10 +188,16 @@ func (d *Decoder) putSlots(slots []int, r *record, s *rules.Sample) {
 	}
 }
 
+// begin makes ready for a pack.
+func (d *Decoder) begin() *record {
+	r := &d.record
+	*r = record{base: r.base[:0], name: r.name, text: r.text, pack: true}
+	return r
+}
+
 func (d *Decoder) senmlJSON(b []byte, s *rules.Sample) error {
 	x := jsonScanner{d: d, s: s, b: b}
-	r := &d.record
-	*r = record{base: r.base[:0], name: r.name, text: r.text}
+	r := d.begin()
 	x.space()
 	if x.peek() != '[' {
 		return x.fail("an array of records")
@@ -200,6 +215,7 @@ func (d *Decoder) senmlJSON(b []byte, s *rules.Sample) error {
 	if err != nil {
 		return err
 	}
+	d.finish(s)
 	return x.end()
 }
 
@@ -236,7 +252,7 @@ func (x *jsonScanner) senmlField(r *record, label []byte) error {
 		if !ok {
 			return x.fail("a number")
 		}
-		err := r.setNumber(f, parseNumber(x.b[x.i:x.i+n]))
+		err := r.setNumber(f, numeral{kind: numeralText, text: x.b[x.i : x.i+n]})
 		x.i += n
 		return err
 	}
@@ -248,13 +264,12 @@ func (d *Decoder) senmlCBOR(b []byte, s *rules.Sample) error {
 		return err
 	}
 	x := cborScanner{d: d, s: s, b: b}
-	r := &d.record
-	*r = record{base: r.base[:0], name: r.name, text: r.text}
+	r := d.begin()
 	major, info, arg := x.head()
 	if major != cborArray {
 		return x.fail("an array of records before")
 	}
-	return x.elements(info, arg, func(int) error {
+	err := x.elements(info, arg, func(int) error {
 		major, info, arg := x.head()
 		if major != cborMap {
 			return x.fail("a record before")
@@ -271,6 +286,10 @@ func (d *Decoder) senmlCBOR(b []byte, s *rules.Sample) error {
 		d.put(r, s)
 		return err
 	})
+	if err == nil {
+		d.finish(s)
+	}
+	return err
 }
 
 func (x *cborScanner) senmlField(r *record, label []byte, numbered bool) error {
@@ -319,23 +338,23 @@ func (x *cborScanner) senmlField(r *record, label []byte, numbered bool) error {
 
 // number reads an item that is a number; false, and nothing is read, if it is
 // none.
-func (x *cborScanner) number() (float64, bool) {
+func (x *cborScanner) number() (numeral, bool) {
 	start := x.i
 	major, info, arg := x.head()
 	switch {
 	case major == cborUint || major == cborNegative:
-		return integer(major, arg), true
+		return numeral{x: integer(major, arg)}, true
 	case major == cborSimple && info >= 25 && info <= 27:
-		return float(info, arg), true
+		return numeral{x: float(info, arg)}, true
 	case major == cborTag && (arg == 2 || arg == 3):
 		if v, ok := x.bignum(arg); ok {
-			return v, true
+			return numeral{x: v}, true
 		}
 	case major == cborTag && arg == 4:
 		if f, ok := x.fraction(); ok {
-			return f.number(), true
+			return numeral{kind: numeralDecimal, parts: f}, true
 		}
 	}
 	x.i = start
-	return 0, false
+	return numeral{}, false
 }
