@@ -91,6 +91,24 @@ func (s *ruleSet) part(now netio.Instant) *rulePart {
 	return p
 }
 
+// leave takes a rule out of a part, and with the last one the part away: what it
+// has grown to would stay, and be gone through for every sample.
+func (s *ruleSet) leave(p *rulePart, rule rules.ID) {
+	if int(rule) < len(p.subs) {
+		p.subs[rule] = nil
+	}
+	p.index.Remove(rule)
+	if p.index.Len() > 0 {
+		return
+	}
+	if i := slices.Index(s.parts, p); i >= 0 {
+		s.parts = slices.Delete(s.parts, i, i+1)
+		if i < s.next { // the sample that is under way has been there
+			s.next--
+		}
+	}
+}
+
 // busy reports whether there is something to evaluate now.
 func (s *ruleSet) busy(now netio.Instant) bool {
 	return !s.dead && (len(s.waiting) > 0 || slices.ContainsFunc(s.parts, func(p *rulePart) bool { return p.due(now) }))

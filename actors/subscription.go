@@ -322,7 +322,7 @@ func (o *observing) admitRule(in *incoming, v *view, now netio.Instant) (sub *su
 	con := in.route.resource.Confirmable || j.rule.Controls().Con
 	id, result, _ := o.table.Put(now, v.topic, in.peer.ID, in.msg.Token, ref, con)
 	if result == protocol.ObserverRefused {
-		part.index.Remove(rule)
+		v.rules.leave(part, rule)
 		o.freeSubs = append(o.freeSubs, ref)
 		o.dropEmpty(v)
 		return nil, ""
@@ -387,8 +387,7 @@ func (o *observing) count(peer uint64, by int) {
 func (o *observing) unsubscribe(sub *subscription) {
 	o.sh.cancel(&sub.lease)
 	if sub.part.subs[sub.rule] == sub { // the view may be gone, too
-		sub.part.subs[sub.rule] = nil
-		sub.part.index.Remove(sub.rule)
+		sub.view.rules.leave(sub.part, sub.rule)
 	}
 	delete(o.byNumber, sub.number)
 	o.count(sub.peer, -1)
