@@ -126,7 +126,27 @@ func (c *compiler) within(x *node, lo, hi float64, yes, no *branch) *branch {
 
 // plain: it is made of comparisons of the current sample only.
 func (b *branch) plain() bool {
-	return b.kind == branchEnd || (b.kind == branchWithin || b.kind == branchAbs || b.kind == branchText) && b.yes.plain() && b.no.plain()
+	plain := true
+	b.each(map[*branch]bool{}, func(b *branch) {
+		switch b.kind {
+		case branchEnd, branchWithin, branchAbs, branchText:
+		default:
+			plain = false
+		}
+	})
+	return plain
+}
+
+// each goes to all branches, to each once: there are more ways through them than
+// anybody could go.
+func (b *branch) each(seen map[*branch]bool, f func(*branch)) {
+	if b == nil || seen[b] {
+		return
+	}
+	seen[b] = true
+	f(b)
+	b.yes.each(seen, f)
+	b.no.each(seen, f)
 }
 
 // run decides, or says that it cannot: Unknown.
