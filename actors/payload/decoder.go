@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/coap2/coap2/codec"
@@ -115,7 +116,7 @@ func (d *Decoder) Decode(f codec.Format, known bool, b []byte, s *rules.Sample) 
 		err = d.senmlCBOR(b, s)
 	case f.IsJSON():
 		err = d.json(b, s)
-	case f.IsCBOR():
+	case f.IsCBOR() && !strings.HasSuffix(media, "cbor-seq"): // a sequence is not one item
 		err = d.cbor(b, s)
 	default:
 		for _, slot := range d.value {

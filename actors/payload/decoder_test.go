@@ -117,6 +117,9 @@ func TestDecode(t *testing.T) {
 		{codec.CBOR, "a6 6576616c7565 01 64726f6f6d a1 6474656d70 03 646c697374 82 04 05 07 08 20 00 4100 01", "1 - 3 5 - 1 8"},
 		{codec.CBOR, "bf 7f6474656d70ff f4 646c697374 9f 00 20 ff ff", "- false - -1 - - -"},
 		{60, "d9d9f7 a1 6474656d70 02", "- 2 - - - - -"},
+		{63, "01 a16474656d7002", "other - - - - - -"}, // a sequence
+		{63, "", "other - - - - - -"},
+		{11060, "01", "other - - - - - -"}, // compressed
 		{formatSenMLJSON, `[{"bn":"urn:dev:1:","n":"temp","v":21.5},{"n":"hum","vs":"wet"}]`, `"wet" 21.5 - - 21.5 - -`},
 		{formatSenMLJSON, `[{"n":"urn:dev:1:temp","v":1},{"n":"urn:dev:1:temp","v":2}]`, "2 - - - 2 - -"},
 		{formatSenMLJSON, `[{"bn":"urn:dev:1:","bv":20,"bt":1.5,"bver":10},{"n":"temp","v":1,"u":"Cel"}]`, "21 21 - - 21 - -"},

@@ -12,8 +12,9 @@ import (
 )
 
 // FuzzDecode: whatever a stranger sends is decoded, or is an error; JSON is
-// taken if and only if the standard library takes it, but for depth and
-// duplicates, and for UTF-8, which only what is decoded must be.
+// taken if and only if the standard library takes it, but for depth, duplicates
+// and halves of surrogate pairs, and for UTF-8, which only what is decoded must
+// be.
 func FuzzDecode(f *testing.F) {
 	for _, s := range []string{
 		`{"value":1,"a":{"b":[1,2,{"c":"\ud83d\ude00"}]}}`, `[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1`, `{"a":1,"a":2}`, `-1.5e-300`, `"\u0000`, `1e99999`,
@@ -42,6 +43,9 @@ func FuzzDecode(f *testing.F) {
 		}
 		if format == 50 && err == nil {
 			require.True(t, json.Valid(b), "%q", b)
+		}
+		if format == 50 && err != nil && utf8.Valid(b) && json.Valid(b) {
+			require.Regexp(t, "twice$|deeper than|surrogate pair", err.Error(), "%q", b)
 		}
 		if format == 60 && err == nil {
 			require.NoError(t, sampleMode.Wellformed(b))
