@@ -198,7 +198,9 @@ func (sh *shard) pass(o *Observation, n *Notification) {
 	}
 	now := sh.now()
 	format, known := n.ContentFormat()
-	_ = f.decode.Decode(format, known, n.Payload, f.sample) // what is malformed has no fields
+	if f.decode.Decode(format, known, n.Payload, f.sample) != nil { // it has no fields
+		sh.stats.client().undecoded.Add(1)
+	}
 	if f.side != Subscriber {
 		n.Reason = f.reason(now, n)
 		sh.passed(o, n)

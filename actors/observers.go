@@ -42,7 +42,7 @@ type observing struct {
 	refused, conflated, dropped uint64
 	// samples that went through rules, that were replaced before they could,
 	// notifications that rules have selected, and leases that have ended.
-	samples, unevaluated, selected, expired uint64
+	samples, unevaluated, selected, expired, undecoded uint64
 }
 
 const placesPerPage = 64

@@ -79,9 +79,12 @@ type ObserveStats struct {
 	// Subscribers are the observers that have a rule. Samples counts what was
 	// evaluated for them, once at each shard, and Unevaluated what was replaced
 	// or dropped before; Selected the notifications that rules have chosen, sent,
-	// conflated or dropped; and Expired the leases that were not renewed.
+	// conflated or dropped; and Expired the leases that were not renewed. Undecoded
+	// counts what was not of its content format, here and where this node evaluates
+	// rules itself as a subscriber: such a sample has no fields.
 	Subscribers                             int
 	Samples, Unevaluated, Selected, Expired uint64
+	Undecoded                               uint64
 
 	// Observations is how many observations the node itself makes at present.
 	Observations int
@@ -98,6 +101,7 @@ type observingCounters struct {
 	conflated, dropped, cancelled, timedOut, refused gauge
 	subscribers                                      gauge
 	samples, unevaluated, selected, expired          gauge
+	undecoded                                        gauge
 }
 
 // publish makes the counters of the table readable.
@@ -119,6 +123,7 @@ func (o *observing) publish(c *observingCounters) {
 	c.unevaluated.set(o.unevaluated)
 	c.selected.set(o.selected)
 	c.expired.set(o.expired)
+	c.undecoded.set(o.undecoded)
 }
 
 // add adds the counters of a shard to s; nil adds nothing.
@@ -138,6 +143,7 @@ func (c *observingCounters) add(s *ObserveStats) {
 		{&s.Conflated, &c.conflated}, {&s.Dropped, &c.dropped}, {&s.Cancelled, &c.cancelled},
 		{&s.TimedOut, &c.timedOut}, {&s.Refused, &c.refused},
 		{&s.Samples, &c.samples}, {&s.Unevaluated, &c.unevaluated}, {&s.Selected, &c.selected}, {&s.Expired, &c.expired},
+		{&s.Undecoded, &c.undecoded},
 	} {
 		*x.sum += x.v.v.Load()
 	}
@@ -145,7 +151,7 @@ func (c *observingCounters) add(s *ObserveStats) {
 
 // observationCounters are the live form of the second half of ObserveStats.
 type observationCounters struct {
-	received, stale, registrations atomic.Uint64
+	received, stale, registrations, undecoded atomic.Uint64
 }
 
 // client returns the counters of own observations; the shard's goroutine alone
@@ -166,4 +172,5 @@ func (c *observationCounters) add(s *ObserveStats) {
 	s.Received += c.received.Load()
 	s.Stale += c.stale.Load()
 	s.Registrations += c.registrations.Load()
+	s.Undecoded += c.undecoded.Load()
 }

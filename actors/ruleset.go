@@ -69,9 +69,9 @@ func newRuleSet(v *view) *ruleSet {
 }
 
 // read decodes a sample; what cannot be decoded has no fields.
-func (s *ruleSet) read(res *Response, into *rules.Sample) {
+func (s *ruleSet) read(res *Response, into *rules.Sample) error {
 	f, known := res.Options.ContentFormat()
-	_ = s.decode.Decode(f, known, res.Payload, into)
+	return s.decode.Decode(f, known, res.Payload, into)
 }
 
 // part returns a part with room for one more rule.
@@ -82,7 +82,7 @@ func (s *ruleSet) part(now netio.Instant) *rulePart {
 		}
 	}
 	p := &rulePart{}
-	p.index = rules.NewIndex(rules.Config{Schema: &s.schema, Current: func(into *rules.Sample) { s.read(p.held, into) }})
+	p.index = rules.NewIndex(rules.Config{Schema: &s.schema, Current: func(into *rules.Sample) { _ = s.read(p.held, into) }})
 	if s.current != nil {
 		p.held = s.current
 		p.index.Sample(time.Duration(now), &rules.Sample{}, p.held)
@@ -208,7 +208,9 @@ func (o *observing) step(s *ruleSet, now netio.Instant) (looked int, stalled boo
 		o.samples++
 	}
 	if v := s.schema.Version() + 1; s.decoded != v {
-		s.read(res, s.sample)
+		if s.read(res, s.sample) != nil && s.next == 0 { // once for each sample
+			o.undecoded++
+		}
 		s.decoded = v
 	}
 	p := s.parts[s.next]

@@ -1,10 +1,12 @@
 package actors
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/coap2/coap2/codec"
 	"github.com/coap2/coap2/rules"
 )
 
@@ -52,4 +54,24 @@ func TestEmptyPartsGo(t *testing.T) {
 	s.leave(first, 7)
 	require.Empty(t, s.parts)
 	require.Zero(t, s.next)
+}
+
+// TestWhatIsNotDecodedIsCounted: a sample that is not of its content format has
+// no fields, and both sides say how many those were.
+func TestWhatIsNotDecodedIsCounted(t *testing.T) {
+	srv, cli := startNode(t, Config{Observe: unpaced}), startNode(t, Config{})
+	body := func(b string) *Response {
+		return &Response{Code: codec.Content, Options: codec.Options{codec.ContentFormat(codec.JSON)}, Payload: []byte(b)}
+	}
+	route := handle(t, srv, "/x", Resource{Observable: true, Queue: 100, Get: func(context.Context, *Request) (*Response, error) { return body(`{"a":1}`), nil }})
+	f := follow(t, cli, to8(srv.URI("/x"), "a > 20 or not has(a)"))
+	f.next(`{"a":1}`, ReasonFirst, Publisher)
+	for _, b := range []string{`{"a":1}`, `{"a":`, `{"a":30}`} {
+		require.NoError(t, route.Publish(body(b)))
+	}
+	f.next(`{"a":`, ReasonSelected, Publisher)
+	f.next(`{"a":30}`, ReasonSelected, Publisher)
+	require.EqualValues(t, 2, srv.Stats().Observe.Selected)
+	require.EqualValues(t, 1, srv.Stats().Observe.Undecoded)
+	require.EqualValues(t, 1, cli.Stats().Observe.Undecoded)
 }

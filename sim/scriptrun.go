@@ -450,7 +450,7 @@ func (p *performance) stats(a *args) error {
 		{"observers", uint64(s.Observe.Observers)}, {"notifications", s.Observe.Notifications}, {"confirmable", s.Observe.Confirmable},
 		{"conflated", s.Observe.Conflated}, {"dropped states", s.Observe.Dropped}, {"cancelled", s.Observe.Cancelled},
 		{"timed out", s.Observe.TimedOut}, {"refused observers", s.Observe.Refused},
-		{"subscribers", uint64(s.Observe.Subscribers)}, {"samples", s.Observe.Samples}, {"unevaluated", s.Observe.Unevaluated},
+		{"subscribers", uint64(s.Observe.Subscribers)}, {"samples", s.Observe.Samples}, {"unevaluated", s.Observe.Unevaluated}, {"undecoded", s.Observe.Undecoded},
 		{"selected", s.Observe.Selected}, {"expired", s.Observe.Expired},
 		{"observations", uint64(s.Observe.Observations)}, {"registrations", s.Observe.Registrations}, {"stale notifications", s.Observe.Stale},
 		{"gathered", s.Gather.Answers}, {"gathered again", s.Gather.Repeated}, {"not gathered", s.Gather.Dropped},
