@@ -18,7 +18,7 @@ func TestIndexChurn(t *testing.T) {
 	}
 	const (
 		live  = 100
-		steps = 30_000
+		steps = 12_000
 	)
 	x := NewIndex(Config{})
 	var ids []ID
