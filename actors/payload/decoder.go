@@ -131,13 +131,13 @@ func (d *Decoder) Decode(f codec.Format, known bool, b []byte, s *rules.Sample) 
 	return nil
 }
 
-// forget lets go of the payload, and of room that only a large one needs: there
+// forget forgets a pack, and lets go of room that only a large one needs: there
 // may be very many decoders.
 func (d *Decoder) forget() {
 	r := &d.record
 	if r.pack {
 		clear(d.late)
-		r.pack, r.value, r.baseValue = false, numeral{}, numeral{}
+		r.pack = false
 	}
 	for _, b := range []*[]byte{&d.scratch, &d.name, &r.base, &r.name, &r.text} {
 		if cap(*b) > maxKept {

@@ -87,7 +87,7 @@ func senmlNumber(label []byte) senmlField {
 type record struct {
 	base      []byte // of names; belongs to the pack
 	baseValue numeral
-	bases     int // of values so far; 0 = there is none
+	bases     uint32 // of values so far; 0 = there is none
 
 	pack bool // one is being read
 
@@ -128,13 +128,13 @@ func (r *record) setText(f senmlField, text []byte) error {
 	return nil
 }
 
-func (r *record) setNumber(f senmlField, n numeral) error {
+func (r *record) setNumber(f senmlField, n numeral, b []byte) error {
 	switch f {
 	case senmlBaseVersion:
-		if !n.integer() {
+		if !n.integer(b) {
 			return errors.New("SenML: a version that is no integer")
 		}
-		if n.number() > senmlVersion {
+		if n.number(b) > senmlVersion {
 			return errors.New("SenML: a version later than 10")
 		}
 	case senmlBaseValue:
@@ -215,7 +215,7 @@ func (d *Decoder) senmlJSON(b []byte, s *rules.Sample) error {
 	if err != nil {
 		return err
 	}
-	d.finish(s)
+	d.finish(b, s)
 	return x.end()
 }
 
@@ -252,7 +252,7 @@ func (x *jsonScanner) senmlField(r *record, label []byte) error {
 		if !ok {
 			return x.fail("a number")
 		}
-		err := r.setNumber(f, numeral{kind: numeralText, text: x.b[x.i : x.i+n]})
+		err := r.setNumber(f, numeral{kind: numeralText, from: uint32(x.i), to: uint32(x.i + n)}, x.b)
 		x.i += n
 		return err
 	}
@@ -287,7 +287,7 @@ func (d *Decoder) senmlCBOR(b []byte, s *rules.Sample) error {
 		return err
 	})
 	if err == nil {
-		d.finish(s)
+		d.finish(b, s)
 	}
 	return err
 }
@@ -331,7 +331,7 @@ func (x *cborScanner) senmlField(r *record, label []byte, numbered bool) error {
 		if !ok {
 			return x.fail("a number")
 		}
-		return r.setNumber(f, v)
+		return r.setNumber(f, v, x.b)
 	}
 	return x.value(nil, nil)
 }
@@ -351,8 +351,9 @@ func (x *cborScanner) number() (numeral, bool) {
 			return numeral{x: v}, true
 		}
 	case major == cborTag && arg == 4:
-		if f, ok := x.fraction(); ok {
-			return numeral{kind: numeralDecimal, parts: f}, true
+		from := uint32(x.i)
+		if _, ok := x.fraction(); ok {
+			return numeral{kind: numeralDecimal, from: from}, true
 		}
 	}
 	x.i = start

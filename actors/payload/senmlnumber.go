@@ -12,10 +12,9 @@ import (
 // to calculate what is next to nothing, 3e-324, takes as long as to read a
 // thousand bytes.
 type numeral struct {
-	kind  numeralKind
-	x     float64
-	text  []byte
-	parts decimal
+	x        float64
+	from, to uint32 // where it stands in the payload
+	kind     numeralKind
 }
 
 type numeralKind uint8
@@ -26,21 +25,24 @@ const (
 	numeralDecimal
 )
 
-func (n *numeral) number() float64 {
+// number calculates a number of the payload b.
+func (n *numeral) number(b []byte) float64 {
 	switch n.kind {
 	case numeralText:
-		return parseNumber(n.text)
+		return parseNumber(b[n.from:n.to])
 	case numeralDecimal:
-		return n.parts.number()
+		x := cborScanner{b: b, i: int(n.from)}
+		f, _ := x.fraction() // it has been read before
+		return f.number()
 	}
 	return n.x
 }
 
 // integer reports whether it is written as an integer.
-func (n *numeral) integer() bool {
+func (n *numeral) integer(b []byte) bool {
 	switch n.kind {
 	case numeralText:
-		return !bytes.ContainsAny(n.text, ".eE")
+		return !bytes.ContainsAny(b[n.from:n.to], ".eE")
 	case numeralDecimal:
 		return false
 	}
@@ -49,30 +51,30 @@ func (n *numeral) integer() bool {
 
 // late is a number that a slot gets in the end.
 type late struct {
-	set   bool
 	value numeral
 	base  numeral
-	bases int // which base it is; 0 = none
+	bases uint32 // which base it is; 0 = none
+	set   bool
 }
 
 // base is what a base value is.
 type base struct {
-	bases int
+	bases uint32
 	x     float64
 }
 
-// finish calculates the numbers that count.
-func (d *Decoder) finish(s *rules.Sample) {
+// finish calculates the numbers that count, of the payload b.
+func (d *Decoder) finish(b []byte, s *rules.Sample) {
 	d.bases = d.bases[:0]
 	for slot := range d.late {
 		if l := &d.late[slot]; l.set {
-			s.SetNumber(slot, l.value.number()+d.baseOf(l))
+			s.SetNumber(slot, l.value.number(b)+d.baseOf(b, l))
 		}
 	}
 }
 
 // baseOf calculates a base but once: it may be long.
-func (d *Decoder) baseOf(l *late) float64 {
+func (d *Decoder) baseOf(payload []byte, l *late) float64 {
 	if l.bases == 0 {
 		return 0
 	}
@@ -81,7 +83,7 @@ func (d *Decoder) baseOf(l *late) float64 {
 			return b.x
 		}
 	}
-	b := base{l.bases, l.base.number()}
+	b := base{l.bases, l.base.number(payload)}
 	d.bases = append(d.bases, b)
 	return b.x
 }
