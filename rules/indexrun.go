@@ -91,7 +91,7 @@ func (e *ext) gateOpen(now time.Duration) bool {
 func (x *Index) measure() {
 	e := &x.x.e
 	e.cur, e.prev = x.x.cur, x.x.prev
-	longest := 0
+	longest, kept, stacks := 0, 0, 0
 	for _, a := range x.active {
 		if a.str {
 			a.val = x.textValue(e.sample(a.when), a.slot)
@@ -108,11 +108,14 @@ func (x *Index) measure() {
 			if a.sleepers[d] > 0 {
 				a.stacks[d].push(sign*a.val, x.x.snapshot())
 				longest = max(longest, len(a.stacks[d]))
+				kept += len(a.stacks[d])
+				stacks++
 			}
 		}
 	}
-	// Each sleeper wants one of these samples at most.
-	if longest > 64+2*len(x.timers) {
+	// Each sleeper wants one of these samples at most, however many axes they
+	// sleep on.
+	if longest > 64+2*len(x.timers) || kept > 64*stacks+2*len(x.timers) {
 		x.settleUp()
 	}
 }

@@ -69,7 +69,13 @@ type planner struct {
 	c    *compiler
 	axes map[string]*axis // of the index
 	used []*axis
+	made int // conditions planned so far
 }
+
+// maxPlan bounds the conditions of a plan. Where one condition is the same as
+// another, and those are made of such, each is planned for true and for false,
+// and the parts of it so again.
+const maxPlan = 256
 
 // whole plans the rule: where it is true, and where one of its switches may
 // turn, which must not be missed.
@@ -124,6 +130,12 @@ func (p *planner) conditionAxis(n *node, base when) *axis {
 func (p *planner) axis(kind string, n *node, base when, fn func() numFn) *axis {
 	text := kind + string(appendNode(nil, n, rankOr))
 	key := base.String() + text
+	n.some(func(n *node) bool { // the same text is another condition for texts than for numbers
+		if n.op == opField {
+			key += string('0' + byte(n.typ))
+		}
+		return false
+	})
 	a, ok := p.axes[key]
 	if !ok {
 		a = &axis{text: text, key: key, fn: fn(), when: base}
@@ -159,6 +171,9 @@ func constantFn(x float64) numFn { return func(*env) float64 { return x } }
 
 // condition plans for which samples n is want.
 func (p *planner) condition(n *node, want bool, base when) *plan {
+	if p.made++; p.made > maxPlan {
+		return always(false)
+	}
 	switch n.op {
 	case opBool:
 		if n.isTrue() == want {
