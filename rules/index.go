@@ -65,6 +65,7 @@ type Index struct {
 	once, sure, maybe []ID // what a sample concerns
 	result            Result
 	counted           uint64 // what was looked at one by one
+	measured          uint64 // values of axes
 	lost              int    // corners that were not where they should be: a mistake of ours
 }
 
@@ -188,9 +189,10 @@ func (x *Index) Schema() *Schema { return x.schema }
 // Len is the number of subscriptions.
 func (x *Index) Len() int { return x.n }
 
-// Evaluations counts what has been looked at one by one; what was found by its
-// place in a sorted set alone is not in it.
-func (x *Index) Evaluations() uint64 { return x.counted }
+// Evaluations counts what has been looked at one by one, and the expressions that
+// rules are sorted by, each of which is calculated once for a sample; what was
+// found by its place in a sorted set alone is not in it.
+func (x *Index) Evaluations() uint64 { return x.counted + x.measured }
 
 // Add registers a subscription. The sample that the resource holds counts as
 // selected: it is what the subscriber is told at once. The error is ErrLimit.

@@ -98,3 +98,21 @@ func TestIndexOfManySleepersOnManyAxes(t *testing.T) {
 	}
 	require.LessOrEqual(t, most, 67*n)
 }
+
+// TestIndexCountsWhatItCalculates: rules that have nothing in common are work for
+// every sample, also if none of them is looked at.
+func TestIndexCountsWhatItCalculates(t *testing.T) {
+	x := NewIndex(Config{})
+	const n = 500
+	for i := range n {
+		r, err := Parse(fmt.Sprintf("value * %d > 1e9", i+2))
+		require.NoError(t, err)
+		_, err = x.Add(0, r)
+		require.NoError(t, err)
+	}
+	s := NewSample(x.Schema())
+	s.SetNumber(0, 1)
+	before := x.Evaluations()
+	require.Empty(t, x.Sample(0, s, nil).Selected)
+	require.EqualValues(t, n, x.Evaluations()-before)
+}

@@ -91,6 +91,7 @@ func (e *ext) gateOpen(now time.Duration) bool {
 func (x *Index) measure() {
 	e := &x.x.e
 	e.cur, e.prev = x.x.cur, x.x.prev
+	x.measured += uint64(len(x.active))
 	longest, kept, stacks := 0, 0, 0
 	for _, a := range x.active {
 		if a.str {
