@@ -3,7 +3,6 @@ package rules
 import (
 	"cmp"
 	"slices"
-	"sort"
 )
 
 // ID is a subscription in an Index. The number of one that was removed is given
@@ -24,6 +23,7 @@ const (
 
 const (
 	leafSize  = 256
+	apart     = 16 // corners of a leaf between two marks
 	blockSize = 64 // leaves whose smallest s is kept together
 )
 
@@ -69,13 +69,17 @@ type lowRest struct {
 }
 
 type leaf struct {
-	p, s, t, u []float64 // s only in a plane or of points, t and u as extra says
-	id         []ID
+	// marks are each sixteenth of what the leaf is sorted by (ordered), and noMark
+	// where there is none. They say in which two lines of memory a corner is.
+	marks [leafSize / apart]uint64
+	p     []float64
+	id    []ID
 	// gone says, on a line, which of them have been taken out, and nGone how many
 	// these are. They keep the others in their places: to close the gap at once
 	// would be to touch most of a leaf that is probably in no cache.
-	gone  [leafSize / 64]uint64
-	nGone int
+	gone    [leafSize / 64]uint64
+	nGone   int
+	s, t, u []float64 // s only in a plane or of points, t and u as extra says
 }
 
 func (c *corners) at(l *leaf, i int) corner {
@@ -92,90 +96,27 @@ func (c *corners) at(l *leaf, i int) corner {
 	return k
 }
 
-// find returns the place of k in a leaf. It looks at no more memory than it
-// must: at what the leaf is sorted by, and at the rest where that is equal.
-func (c *corners) find(l *leaf, k corner) int {
-	first, want := l.p, k.p
-	if c.mode == cornerPlane {
-		first, want = l.s, k.s
-	}
-	lo, hi := near(first, want)
-	for lo < hi {
-		if m := int(uint(lo+hi) >> 1); first[m] < want {
-			lo = m + 1
-		} else {
-			hi = m
-		}
-	}
-	if lo == len(first) || first[lo] != want {
-		return lo
-	}
-	hi = lo + upTo(first[lo:], want)
-	for lo < hi {
-		m := int(uint(lo+hi) >> 1)
-		at := corner{p: l.p[m], id: l.id[m]}
-		if c.mode != cornerLine {
-			at.s = l.s[m]
-		}
-		if at.compare(k) < 0 {
-			lo = m + 1
-		} else {
-			hi = m
-		}
-	}
-	return lo
-}
-
-// near returns where in the sorted slice of a leaf the first that is at least
-// want is to be looked for. What it looks at does not depend on what it has found:
-// to wait for many lines of memory at the same time takes as long as for one, and
-// a bisection waits for one after the other.
-func near(s []float64, want float64) (lo, hi int) {
-	const apart = 16 // two lines
-	below := 0
-	for i := apart - 1; i < len(s); i += apart {
-		if s[i] < want {
-			below++
-		}
-	}
-	return below * apart, min((below+1)*apart, len(s))
-}
-
-// leafOf returns the leaf in which k is, or would be.
-func (c *corners) leafOf(k corner) int {
-	hi := upTo(c.low, k.p)
-	if hi > 0 && c.low[hi-1] == k.p { // perhaps before others that begin with the same p
-		lo := sort.SearchFloat64s(c.low[:hi], k.p)
-		for lo < hi {
-			if m := int(uint(lo+hi) >> 1); c.lowest(m).compare(k) <= 0 {
-				lo = m + 1
-			} else {
-				hi = m
-			}
-		}
-	}
-	return max(hi-1, 0)
-}
-
 func (c *corners) lowest(i int) corner {
 	return corner{p: c.low[i], s: c.rest[i].s, id: c.rest[i].id}
 }
 
-func (c *corners) insert(k corner) {
+func (c *corners) insert(k corner) { c.insertIn(k, c.leafOf(k)) }
+
+// insertIn is insert where leafOf has found the leaf.
+func (c *corners) insertIn(k corner, i int) {
 	c.n++
 	if len(c.leaves) == 0 {
-		c.addLeaf(0, &leaf{}, k)
+		c.addLeaf(0, newLeaf(), k)
 	}
-	i := c.leafOf(k)
 	l := c.leaves[i]
 	if len(l.id) >= leafSize && l.nGone > 0 {
-		l.close()
+		c.close(l)
 	}
 	if len(l.id) >= leafSize {
 		if i == len(c.leaves)-1 && k.compare(c.greatest(l)) > 0 {
 			// In rising order leaves stay full.
 			i++
-			l = &leaf{}
+			l = newLeaf()
 			c.addLeaf(i, l, k)
 		} else {
 			c.split(i)
@@ -190,6 +131,9 @@ func (c *corners) insert(k corner) {
 	if l.nGone > 0 {
 		if free, ok := l.gap(j); ok {
 			l.p[free], l.id[free] = k.p, k.id
+			if free%apart == apart-1 {
+				l.marks[free/apart] = ordered(k.p)
+			}
 			return
 		}
 		l.shiftGone(j)
@@ -206,6 +150,7 @@ func (c *corners) insert(k corner) {
 	if c.extra > 1 {
 		l.u = insertAt(l.u, j, k.u)
 	}
+	c.mark(l, j)
 }
 
 // insertAt grows a slice of a leaf in few steps, and never beyond a leaf.
@@ -238,7 +183,11 @@ func (c *corners) remove(k corner) bool {
 	if len(c.leaves) == 0 {
 		return false
 	}
-	i := c.leafOf(k)
+	return c.removeFrom(k, c.leafOf(k))
+}
+
+// removeFrom is remove where leafOf has found the leaf.
+func (c *corners) removeFrom(k corner, i int) bool {
 	l := c.leaves[i]
 	j := c.find(l, k)
 	if j == len(l.id) || l.id[j] != k.id || l.isGone(j) || c.at(l, j).compare(k) != 0 {
@@ -246,7 +195,7 @@ func (c *corners) remove(k corner) bool {
 	}
 	c.n--
 	if c.mode == cornerLine {
-		l.leave(j)
+		c.leave(l, j)
 		c.shrunk(i)
 		return true
 	}
@@ -259,6 +208,7 @@ func (c *corners) remove(k corner) bool {
 	if c.extra > 1 {
 		l.u = slices.Delete(l.u, j, j+1)
 	}
+	c.mark(l, j)
 	c.shrunk(i)
 	return true
 }
@@ -339,12 +289,13 @@ func (c *corners) fill(l *leaf, ks []corner) {
 			l.u = insertAt(l.u, len(l.u), k.u)
 		}
 	}
+	c.mark(l, 0)
 }
 
 func (c *corners) split(i int) {
 	ks := c.all(c.leaves[i])
 	half := len(ks) / 2
-	right, low := &leaf{}, ks[half]
+	right, low := newLeaf(), ks[half]
 	c.fill(right, slices.Clone(ks[half:]))
 	c.fill(c.leaves[i], ks[:half])
 	c.addLeaf(i+1, right, low)

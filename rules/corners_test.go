@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -64,6 +65,7 @@ func TestCorners(t *testing.T) {
 					require.Equal(t, want, got)
 					for i, l := range c.leaves {
 						require.NotEmpty(t, l.id)
+						requireMarks(t, &c, l)
 						for _, k := range c.all(l) {
 							require.True(t, c.lowest(i).compare(k) <= 0)
 							require.True(t, i+1 == len(c.leaves) || k.compare(c.lowest(i+1)) < 0)
@@ -84,6 +86,26 @@ func TestCorners(t *testing.T) {
 	}
 }
 
+func requireMarks(t *testing.T, c *corners, l *leaf) {
+	t.Helper()
+	s := c.sorted(l)
+	for i, m := range l.marks {
+		want := uint64(noMark)
+		if end := (i+1)*apart - 1; end < len(s) {
+			want = ordered(s[end])
+		}
+		require.Equal(t, want, m, "mark %d of %d corners", i, len(s))
+	}
+}
+
+func TestOrdered(t *testing.T) {
+	in := []float64{math.Inf(-1), -math.MaxFloat64, -1, -math.SmallestNonzeroFloat64, 0, math.SmallestNonzeroFloat64, 1, 2, math.MaxFloat64, math.Inf(1)}
+	for i, x := range in[1:] {
+		require.Less(t, ordered(in[i]), ordered(x))
+	}
+	require.Less(t, ordered(math.Inf(1)), uint64(noMark))
+}
+
 // TestCornersOnALineKeepPlaces: what is taken out of a leaf leaves a gap, which
 // the next one nearby takes.
 func TestCornersOnALineKeepPlaces(t *testing.T) {
@@ -93,7 +115,10 @@ func TestCornersOnALineKeepPlaces(t *testing.T) {
 		c.insert(corner{p: float64(2 * i), id: ID(i)})
 	}
 	l := c.leaves[0]
-	all := func() []ID { return c.match(&[4]float64{1e9}, nil) }
+	all := func() []ID {
+		requireMarks(t, &c, l)
+		return c.match(&[4]float64{1e9}, nil)
+	}
 	for _, i := range []int{0, 63, 64, 200, n - 1} {
 		require.True(t, c.remove(corner{p: float64(2 * i), id: ID(i)}))
 		require.False(t, c.remove(corner{p: float64(2 * i), id: ID(i)}), "it is gone")

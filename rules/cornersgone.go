@@ -11,15 +11,15 @@ func (l *leaf) len() int { return len(l.id) - l.nGone }
 func (l *leaf) isGone(i int) bool { return l.gone[i/64]>>(i%64)&1 != 0 }
 
 // leave takes a corner of a line out.
-func (l *leaf) leave(i int) {
+func (c *corners) leave(l *leaf, i int) {
 	l.gone[i/64] |= 1 << (i % 64)
 	if l.nGone++; l.nGone > mostGone {
-		l.close()
+		c.close(l)
 	}
 }
 
 // close moves what is there together.
-func (l *leaf) close() {
+func (c *corners) close(l *leaf) {
 	n := 0
 	for i, id := range l.id {
 		if !l.isGone(i) {
@@ -29,6 +29,7 @@ func (l *leaf) close() {
 	}
 	l.p, l.id = l.p[:n], l.id[:n]
 	l.gone, l.nGone = [leafSize / 64]uint64{}, 0
+	c.mark(l, 0)
 }
 
 // gap returns a place for a corner that is to stand at i or just before it, if a

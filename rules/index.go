@@ -51,6 +51,7 @@ type Index struct {
 	controls map[Controls]*sharedControls
 
 	probe     subject // a rule that is being added
+	probed    code    // of that
 	subs      []sub
 	exts      []*ext
 	free      []ID
@@ -292,14 +293,7 @@ func (x *Index) Remove(id ID) bool {
 		x.unshare(e.ctl)
 	default:
 		sh = x.shapeOf[s.shape]
-		x.takePlain(s, id)
-		for n := s.next; n != 0; {
-			at := ID(n - 1)
-			x.takePlain(&x.subs[at], id)
-			n = x.subs[at].next
-			x.subs[at] = sub{tree: inFree}
-			x.free = append(x.free, at)
-		}
+		x.takePlain(id)
 	}
 	*s = sub{tree: inFree}
 	x.free = append(x.free, id)

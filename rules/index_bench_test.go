@@ -174,6 +174,18 @@ func BenchmarkIndexConjunctions(b *testing.B) {
 	})
 }
 
+// look reads a rule: it has just been parsed where it is added.
+func look(r *Rule) float64 {
+	sum := float64(r.code.shape[0] + r.code.shape[len(r.code.shape)-1])
+	for _, n := range r.code.nums {
+		sum += n
+	}
+	for _, s := range r.code.strs {
+		sum += float64(s[0])
+	}
+	return sum
+}
+
 // BenchmarkIndexAddRemove adds and removes one of a million.
 func BenchmarkIndexAddRemove(b *testing.B) {
 	for _, k := range []struct{ name, rule string }{
@@ -186,30 +198,38 @@ func BenchmarkIndexAddRemove(b *testing.B) {
 			rng := rand.New(rand.NewPCG(7, 8))
 			rule := func(i int) string { return fmt.Sprintf(k.rule, rng.IntN(1<<30), rng.IntN(1<<30)) }
 			x, _, bytes := filled(b, rule)
-			const pool = 1 << 14
-			var rs []*Rule
+			// Half of the pool is in. What goes and what comes have nothing to do
+			// with each other, so that neither finds the other's memory in a cache.
+			const pool = 1 << 15
+			rs, ids, in := make([]*Rule, pool), make([]ID, pool), make([]bool, pool)
 			for i := range pool {
 				r, err := Parse(rule(i))
 				if err != nil {
 					b.Fatal(err)
 				}
-				rs = append(rs, r)
-			}
-			ids := make([]ID, pool)
-			for i := range pool {
-				ids[i], _ = x.Add(0, rs[i])
+				rs[i] = r
+				if in[i] = i < pool/2; in[i] {
+					ids[i], _ = x.Add(0, r)
+				}
 			}
 			var add, remove medians
+			looked := 0.0
 			b.ReportAllocs()
 			b.ResetTimer()
 			for i := range b.N {
-				j := i * 7919 % pool
+				gone := i * 7919 % pool
+				come := (gone + pool/2) % pool
+				if !in[gone] {
+					gone, come = come, gone
+				}
 				remove.begin()
-				x.Remove(ids[j])
+				x.Remove(ids[gone])
 				remove.end()
+				looked += look(rs[come])
 				add.begin()
-				ids[j], _ = x.Add(0, rs[j])
+				ids[come], _ = x.Add(0, rs[come])
 				add.end()
+				in[gone], in[come] = false, true
 			}
 			b.ReportMetric(add.median(), "median-ns/add")
 			b.ReportMetric(remove.median(), "median-ns/remove")

@@ -3,6 +3,8 @@ package rules
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,6 +64,95 @@ func TestIndexLooksAtNobodyElse(t *testing.T) {
 			}
 			require.LessOrEqual(t, p.x.counted, tt.most)
 			require.Zero(t, p.x.lost)
+		})
+	}
+}
+
+// TestIndexOfSeveralPlaces: rules with several corners each, in one set or in
+// several, come and go until leaves have been split and merged many times.
+func TestIndexOfSeveralPlaces(t *testing.T) {
+	for _, form := range []string{
+		"value in %d..%[2]d or value in %[3]d..%[4]d or value == %[5]d", // one set, and one of points
+		"value > %d or a < %[2]d or b.c > %[3]d",
+		"value in [%d, %[2]d, %[3]d, %[4]d]",
+		"value > %d and a > %[2]d or value < %[3]d and a > %[4]d",
+		"delta >= %d",
+		"value > %d and a < %[2]d and b.c > %[3]d",
+	} {
+		t.Run(form, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(5, 6))
+			p := newPair(t)
+			held := map[string]float64{"value": 500, "a": 500, "b.c": 500}
+			p.sample(t, 0, p.values(held), 0)
+			x := NewIndex(Config{})
+			rules := map[ID]*Rule{}
+			var order []ID
+			var own *Sample
+			sample := func(now time.Duration, v map[string]float64) []ID {
+				fill(p.values(v), &p.all, own, x.Schema())
+				r := x.Sample(now, own, nil)
+				require.Empty(t, r.Late)
+				got := slices.Clone(r.Selected)
+				slices.Sort(got)
+				return got
+			}
+			step := func(grow bool) {
+				if grow || len(order) < 2 {
+					n := func() int { return rng.IntN(1000) }
+					text := fmt.Sprintf(form+"%.0[6]s", n(), n(), n(), n(), n(), "")
+					r, err := Parse(text)
+					require.NoError(t, err, text)
+					id, err := x.Add(0, r)
+					require.NoError(t, err)
+					if own == nil {
+						own = NewSample(x.Schema())
+						sample(0, held)
+					}
+					require.NotContains(t, rules, id)
+					rules[id] = r
+					order = append(order, id)
+					return
+				}
+				i := rng.IntN(len(order))
+				require.True(t, x.Remove(order[i]))
+				require.False(t, x.Remove(order[i]))
+				delete(rules, order[i])
+				order[i] = order[len(order)-1]
+				order = order[:len(order)-1]
+			}
+			for now, phase := range []struct{ steps, grow int }{{1500, 100}, {1500, 50}, {2500, 10}, {1500, 80}, {4000, 10}} {
+				for range phase.steps {
+					step(rng.IntN(100) < phase.grow)
+				}
+				require.Zero(t, x.lost)
+				require.Equal(t, len(order), x.Len())
+				if strings.Contains(form, "delta") {
+					continue // what was selected last differs: TestIndexIsOneByOne compares that
+				}
+				v := map[string]float64{"value": float64(rng.IntN(1000)), "a": float64(rng.IntN(1000)), "b.c": float64(rng.IntN(1000))}
+				got := sample(time.Duration(now)*time.Second, v)
+				want := []ID{}
+				for id, r := range rules {
+					var schema Schema
+					program, err := Compile(r, &schema)
+					require.NoError(t, err)
+					first, s := NewSample(&schema), NewSample(&schema)
+					fill(p.values(held), &p.all, first, &schema)
+					fill(p.values(v), &p.all, s, &schema)
+					if NewWatch(program, 0, first, nil).Sample(0, s, nil).Reason == Matched {
+						want = append(want, id)
+					}
+				}
+				slices.Sort(want)
+				require.Equal(t, want, got)
+			}
+			for len(order) > 0 {
+				require.True(t, x.Remove(order[0]))
+				order = order[1:]
+			}
+			require.Empty(t, x.treeOf)
+			require.Empty(t, x.active)
+			require.Zero(t, x.lost)
 		})
 	}
 }

@@ -3,7 +3,8 @@ package rules
 // addPlain adds a rule that nothing but its boxes is needed of.
 func (x *Index) addPlain(id ID, s *shape, r *Rule) bool {
 	u := &x.probe
-	*u = newSubject(s, r, &x.none)
+	x.probed = code{nums: r.nums, strs: r.strs}
+	*u = subject{shape: s, many: &x.probed, ctl: &x.none}
 	var bs boxes
 	switch {
 	case !s.dynamic:
@@ -22,17 +23,7 @@ func (x *Index) addPlain(id ID, s *shape, r *Rule) bool {
 		if bs.n == 1 || bs.disjoint() {
 			use = usePlain
 		}
-		// The first box is the subscription's own place, each other one has a
-		// number of its own.
-		x.subs[id] = x.putPlain(&bs.b[0], id, use)
-		x.subs[id].shape = s.number
-		for i := 1; i < bs.n; i++ {
-			at := x.newNumber()
-			x.subs[at] = x.putPlain(&bs.b[i], id, use)
-			x.subs[at].shape = isChained
-			x.subs[at].next = x.subs[id].next
-			x.subs[id].next = uint32(at) + 1
-		}
+		x.putPlain(&bs, id, use, s.number)
 	}
 	return true
 }
@@ -56,20 +47,32 @@ func (x *Index) hold(s *shape) bool {
 	return true
 }
 
-// putPlain puts a box into a tree, and returns where it is.
-func (x *Index) putPlain(b *box, id ID, use treeUse) sub {
-	k, at, _ := b.place(x.constant)
-	k.use = use
-	c := x.corner(&k, &at, id)
-	t := x.tree(k)
-	x.trees[t].insert(c)
-	return sub{p: c.p, s: c.s, tree: t}
+// putPlain puts boxes into trees. The first is the subscription's own place,
+// each other one has a number of its own.
+func (x *Index) putPlain(bs *boxes, id ID, use treeUse, shape uint32) {
+	var spots [len(bs.b)]spot
+	for i := range bs.b[:bs.n] {
+		pl := bs.b[i].place(x.constant)
+		pl.key.use = use
+		c := x.corner(&pl, id)
+		spots[i] = spot{tree: x.tree(pl.key), k: c}
+		own := sub{p: c.p, s: c.s, tree: spots[i].tree, shape: shape}
+		if i == 0 {
+			x.subs[id] = own
+			continue
+		}
+		at := x.newNumber()
+		own.shape, own.next = isChained, x.subs[id].next
+		x.subs[at] = own
+		x.subs[id].next = uint32(at) + 1
+	}
+	x.place(spots[:bs.n])
 }
 
 // exact reports whether the boxes are where the rule is true, and nothing else.
 func (x *Index) exact(bs *boxes) bool {
 	for i := range bs.b[:bs.n] {
-		if _, _, exact := bs.b[i].place(x.constant); !exact {
+		if !bs.b[i].place(x.constant).exact {
 			return false
 		}
 	}
@@ -99,12 +102,30 @@ func (b *box) apart(o *box) bool {
 	return false
 }
 
-func (x *Index) takePlain(s *sub, id ID) {
-	if s.tree == inNone {
-		return
+// takePlain takes the corners of a plain subscription out, and frees the numbers
+// of all but the first.
+func (x *Index) takePlain(id ID) {
+	var spots [len(boxes{}.b)]spot
+	n := 0
+	for at := id; ; n++ {
+		s := &x.subs[at]
+		if s.tree == inNone {
+			break
+		}
+		if x.trees[s.tree].key.axis[0].str {
+			x.uncode(s.p)
+		}
+		spots[n] = spot{tree: s.tree, k: corner{p: s.p, s: s.s, id: id}}
+		next := s.next
+		if at != id {
+			*s = sub{tree: inFree}
+			x.free = append(x.free, at)
+		}
+		if next == 0 {
+			n++
+			break
+		}
+		at = ID(next - 1)
 	}
-	if x.trees[s.tree].key.axis[0].str {
-		x.uncode(s.p)
-	}
-	x.take(s.tree, corner{p: s.p, s: s.s, id: id})
+	x.take(spots[:n])
 }

@@ -156,15 +156,9 @@ func (x *Index) tree(k treeKey) int32 {
 	return i
 }
 
-// take takes a corner out of a tree, and the tree away with the last.
-func (x *Index) take(i int32, k corner) {
+// drop takes a tree away.
+func (x *Index) drop(i int32) {
 	t := x.trees[i]
-	if !t.remove(k) {
-		x.lost++
-	}
-	if t.n > 0 {
-		return
-	}
 	delete(x.treeOf, t.key)
 	x.trees[i] = nil
 	x.freeTree = append(x.freeTree, i)
@@ -196,48 +190,51 @@ func (x *Index) unwant(a *axis) {
 }
 
 // corner makes the corner of a place, and numbers the string that it is of.
-func (x *Index) corner(k *treeKey, at *[4]halfSpace, id ID) corner {
-	if k.axis[0].str {
-		at[0].bound = x.code(at[0].text)
+func (x *Index) corner(pl *place, id ID) corner {
+	if pl.key.axis[0].str {
+		pl.at[0] = x.code(pl.text)
 	}
-	return corner{at[0].bound, at[1].bound, at[2].bound, at[3].bound, id}
+	return corner{pl.at[0], pl.at[1], pl.at[2], pl.at[3], id}
 }
 
 // insert puts boxes into trees.
 func (x *Index) insert(bs *boxes, id ID) {
+	var spots [len(bs.b)]spot
 	for i := range bs.b[:bs.n] {
-		k, at := x.where(&bs.b[i])
-		c := x.corner(&k, &at, id)
-		x.trees[x.tree(k)].insert(c)
+		pl := x.where(&bs.b[i])
+		spots[i] = spot{k: x.corner(&pl, id), tree: x.tree(pl.key)}
 	}
+	x.place(spots[:bs.n])
 }
 
 func (x *Index) delete(bs *boxes, id ID) {
+	var spots [len(bs.b)]spot
 	for i := range bs.b[:bs.n] {
-		k, at := x.where(&bs.b[i])
-		c := x.corner(&k, &at, id)
-		if k.axis[0].str { // it has been counted once more
+		pl := x.where(&bs.b[i])
+		c := x.corner(&pl, id)
+		if pl.key.axis[0].str { // it has been counted once more
 			x.uncode(c.p)
 			x.uncode(c.p)
 		}
-		x.take(x.treeOf[k], c)
+		spots[i] = spot{tree: x.treeOf[pl.key], k: c}
 	}
+	x.take(spots[:bs.n])
 }
 
-func (x *Index) where(b *box) (treeKey, [4]halfSpace) {
-	k, at, exact := b.place(x.constant)
-	if k.use = useMaybe; exact {
-		k.use = useSure
+func (x *Index) where(b *box) place {
+	pl := b.place(x.constant)
+	if pl.key.use = useMaybe; pl.exact {
+		pl.key.use = useSure
 	}
-	return k, at
+	return pl
 }
 
 // sleepy reports whether samples that a subscription wants can be found later,
 // when its pmin has ended: if it wants whatever is beyond a bound.
 func (x *Index) sleepy(bs *boxes) bool {
 	for i := range bs.b[:bs.n] {
-		k, _, exact := bs.b[i].place(x.constant)
-		if !exact || k.mode != cornerLine || k.axis[0] == x.constant {
+		pl := bs.b[i].place(x.constant)
+		if !pl.exact || pl.key.mode != cornerLine || pl.key.axis[0] == x.constant {
 			return false
 		}
 	}
@@ -258,7 +255,7 @@ func (x *Index) settle(e *ext, now time.Duration) {
 	}
 	if e.paced() {
 		bs.n = 0
-		bs.or(box{})
+		bs.or(&box{})
 	}
 	if ends := e.sentAt + e.ctl.PMin; now < ends && (gate == 0 || gate >= ends) && x.sleepy(&bs) {
 		e.mode = modeAsleep
@@ -318,7 +315,7 @@ func (x *Index) keyed(e *ext, earlier state, bs *boxes) {
 	e.state = present
 	if e.paced() {
 		bs.n = 0
-		bs.or(box{})
+		bs.or(&box{})
 	}
 }
 

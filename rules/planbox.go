@@ -75,7 +75,7 @@ type boxes struct {
 
 // or adds an alternative. Where there is no more room the whole is taken for
 // everything.
-func (bs *boxes) or(b box) {
+func (bs *boxes) or(b *box) {
 	for i := range bs.b[:bs.n] {
 		o := &bs.b[i]
 		if o.n == 0 && (o.exact || !b.exact) {
@@ -91,7 +91,7 @@ func (bs *boxes) or(b box) {
 		bs.n = 1
 		return
 	}
-	bs.b[bs.n] = b
+	bs.b[bs.n] = *b
 	bs.n++
 }
 
@@ -109,13 +109,13 @@ func (x *expander) expand(p *plan, out *boxes) {
 	switch p.kind {
 	case planNever:
 	case planAlways:
-		out.or(box{exact: p.exact})
+		out.or(&box{exact: p.exact})
 	case planOr:
 		var part boxes
 		for _, k := range p.kids {
 			x.expand(k, &part)
-			for _, b := range part.b[:part.n] {
-				out.or(b)
+			for i := range part.b[:part.n] {
+				out.or(&part.b[i])
 			}
 		}
 	case planAnd:
@@ -127,9 +127,9 @@ func (x *expander) expand(p *plan, out *boxes) {
 		case False:
 			x.expand(p.kids[0], out)
 		}
-	case planText:
-		if s, ok := p.text(x.e); ok {
-			out.one(halfSpace{axis: p.axis, text: s, point: true})
+	case planHalf, planPoint, planText:
+		if h, ok := x.half(p); ok {
+			out.one(&h)
 		}
 	case planAge:
 		x.age(p.bound(x.e), out)
@@ -140,14 +140,58 @@ func (x *expander) expand(p *plan, out *boxes) {
 	}
 }
 
-func (bs *boxes) one(h halfSpace) {
-	b := box{exact: true}
-	b.add(h)
-	bs.or(b)
+// half makes the half-space of a plan of one; false if there is nothing in it.
+func (x *expander) half(p *plan) (h halfSpace, ok bool) {
+	h.axis, h.neg, h.point = p.axis, p.neg, p.kind != planHalf
+	if p.kind == planText {
+		h.text, ok = p.text(x.e)
+		return h, ok
+	}
+	if h.bound = p.bound(x.e); h.neg {
+		h.bound = -h.bound
+	}
+	return h, h.begin(p.strict)
 }
 
+// begin makes the bound where a half-space begins, if strict behind it; false if
+// that is nowhere, as behind a NaN.
+func (h *halfSpace) begin(strict bool) bool {
+	if strict {
+		if math.IsInf(h.bound, 1) {
+			return false
+		}
+		h.bound = math.Nextafter(h.bound, math.Inf(1))
+	}
+	h.bound += 0
+	return h.bound == h.bound
+}
+
+func (bs *boxes) one(h *halfSpace) {
+	b := box{exact: true, n: 1}
+	b.h[0] = *h
+	bs.or(&b)
+}
+
+// and makes the boxes of several plans that must all be true. Most are half a
+// space each, so that there is one box.
 func (x *expander) and(kids []*plan, out *boxes) {
-	out.or(box{exact: true})
+	out.or(&box{exact: true})
+	for i, k := range kids {
+		switch k.kind {
+		case planHalf, planPoint, planText:
+		default:
+			x.product(kids[i:], out)
+			return
+		}
+		if h, ok := x.half(k); !ok || !out.b[0].add(h) {
+			out.n = 0
+			return
+		}
+	}
+}
+
+// product narrows boxes by plans of any kind.
+func (x *expander) product(kids []*plan, out *boxes) {
 	var part, product boxes
 	for _, k := range kids {
 		x.expand(k, &part)
@@ -170,11 +214,11 @@ func (x *expander) and(kids []*plan, out *boxes) {
 					some = some && both.add(h)
 				}
 				if some {
-					product.or(both)
+					product.or(&both)
 				}
 			}
 		}
-		*out = product
+		out.n = copy(out.b[:], product.b[:product.n])
 	}
 }
 
@@ -185,7 +229,7 @@ func (x *expander) age(bound float64, out *boxes) {
 	switch left := bound - x.e.age; {
 	case left != left: // nothing was selected: unknown
 	case left <= slack+math.Abs(bound)*1e-12:
-		out.or(box{})
+		out.or(&box{})
 	case left < inMS(maxPeriod):
 		x.wait = min(x.wait, left)
 	}
@@ -193,16 +237,9 @@ func (x *expander) age(bound float64, out *boxes) {
 
 func (x *expander) numbers(p *plan, bound float64, out *boxes) {
 	switch p.kind {
-	case planPoint:
-		out.one(halfSpace{axis: p.axis, bound: bound + 0, point: true})
-	case planHalf:
-		if p.neg {
-			bound = -bound
-		}
-		out.beyond(p.axis, p.neg, bound, p.strict)
 	case planMono:
 		if p.cond(x.e) == False {
-			out.or(box{})
+			out.or(&box{})
 			return
 		}
 		sign := 1.0
@@ -213,7 +250,7 @@ func (x *expander) numbers(p *plan, bound float64, out *boxes) {
 			y := p.mono(x.e, sign*v)
 			return y > bound || y == bound && !p.strict
 		})
-		out.beyond(p.axis, p.neg, v, false)
+		out.beyond(p.axis, p.neg, v)
 	case planFar, planNear:
 		x.distance(p, bound, p.radius(x.e), out)
 	}
@@ -221,15 +258,9 @@ func (x *expander) numbers(p *plan, bound float64, out *boxes) {
 
 // beyond adds that the axis (or with neg its opposite) is at least the bound; a
 // NaN is beyond all.
-func (bs *boxes) beyond(a *axis, neg bool, bound float64, strict bool) {
-	if strict {
-		if math.IsInf(bound, 1) {
-			return
-		}
-		bound = math.Nextafter(bound, math.Inf(1))
-	}
-	if bound == bound {
-		bs.one(halfSpace{axis: a, bound: bound + 0, neg: neg})
+func (bs *boxes) beyond(a *axis, neg bool, bound float64) {
+	if h := (halfSpace{axis: a, bound: bound, neg: neg}); h.begin(false) {
+		bs.one(&h)
 	}
 }
 
@@ -240,7 +271,7 @@ func (x *expander) distance(p *plan, center, radius float64, out *boxes) {
 		return
 	}
 	if math.IsInf(center, 0) {
-		out.or(box{})
+		out.or(&box{})
 		return
 	}
 	// A near plan is the opposite of a far one that is strict where it is not.
@@ -251,8 +282,8 @@ func (x *expander) distance(p *plan, center, radius float64, out *boxes) {
 	up := firstFar(center, center+radius, far)
 	down := firstFar(-center, radius-center, func(v float64) bool { return far(-v) })
 	if p.kind == planFar {
-		out.beyond(p.axis, false, up, false)
-		out.beyond(p.axis, true, down, false)
+		out.beyond(p.axis, false, up)
+		out.beyond(p.axis, true, down)
 		return
 	}
 	b := box{exact: true}
@@ -264,7 +295,7 @@ func (x *expander) distance(p *plan, center, radius float64, out *boxes) {
 		some = some && b.add(halfSpace{axis: p.axis, bound: math.Nextafter(-down, math.Inf(1))})
 	}
 	if some {
-		out.or(b)
+		out.or(&b)
 	}
 }
 

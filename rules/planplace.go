@@ -21,53 +21,64 @@ const (
 	useMaybe                // its rule must be evaluated
 )
 
-// place says where a box belongs. exact is false also where the place does not
-// hold all that the box says.
-func (b *box) place(constant *axis) (k treeKey, at [4]halfSpace, exact bool) {
+// place is where a box belongs: a corner of the set of a key.
+type place struct {
+	key   treeKey
+	at    [4]float64
+	text  string // instead of at[0], where the first axis is a string
+	exact bool   // the place holds all that the box says, and that is exact
+}
+
+func (pl *place) put(n int, a *axis, bound float64, neg bool) {
+	pl.at[n], pl.key.axis[n], pl.key.neg[n] = bound, a, neg
+}
+
+func (b *box) place(constant *axis) (pl place) {
 	first, second := b.pair()
-	n, rest := 0, b.n
-	put := func(h halfSpace) {
-		at[n], k.axis[n], k.neg[n] = h, h.axis, h.neg
-		n++
+	if pl.exact = b.exact; first < 0 {
+		pl.key.axis[0] = constant
+		return pl
 	}
-	if first < 0 {
-		k.axis[0] = constant
-		return k, at, b.exact
+	h := &b.h[first]
+	pl.put(0, h.axis, h.bound, h.neg)
+	n, rest := 1, b.n-1
+	if pl.key.mode = cornerLine; h.point {
+		pl.key.mode = cornerPoint
+		pl.text = h.text
 	}
-	put(b.h[first])
-	rest--
-	if k.mode = cornerLine; at[0].point {
-		k.mode = cornerPoint
-	}
-	if second >= 0 {
-		put(b.h[second])
-		rest--
-		if k.mode == cornerLine {
-			k.mode = cornerPlane
+	switch {
+	case second >= 0:
+		h := &b.h[second]
+		pl.put(1, h.axis, h.bound, h.neg)
+		n, rest = 2, rest-1
+		if pl.key.mode == cornerLine {
+			pl.key.mode = cornerPlane
 		}
-	} else if k.mode == cornerPoint {
-		at[n].bound = math.Inf(-1)
-		n++
+	case pl.key.mode == cornerPoint:
+		pl.at[1] = math.Inf(-1)
+		n = 2
 	}
-	for i, h := range b.h[:b.n] {
+	for i := range b.h[:b.n] {
+		h := &b.h[i]
 		switch {
-		case i == first || i == second || n == len(at):
+		case i == first || i == second || n == len(pl.at):
 		case h.point:
 			// Of two points one is looked for; a number can be both ends of
 			// an interval.
-			if h.axis.str || n+2 > len(at) {
+			if h.axis.str || n+2 > len(pl.at) {
 				continue
 			}
-			put(halfSpace{axis: h.axis, bound: h.bound})
-			put(halfSpace{axis: h.axis, bound: -h.bound, neg: true})
-			rest--
+			pl.put(n, h.axis, h.bound, false)
+			pl.put(n+1, h.axis, -h.bound, true)
+			n, rest = n+2, rest-1
 		default:
-			put(h)
-			rest--
+			pl.put(n, h.axis, h.bound, h.neg)
+			n, rest = n+1, rest-1
 		}
 	}
-	k.extra = uint8(max(n-2, 0))
-	return k, at, b.exact && rest == 0
+	pl.key.extra = uint8(max(n-2, 0))
+	pl.exact = b.exact && rest == 0
+	return pl
 }
 
 // pair chooses the two conditions that leave out most: a point, both ends of an
