@@ -206,6 +206,15 @@ func joined(format string, n int) string {
 	return strings.Join(cs, " and ")
 }
 
+// numbers lists numbers whose compact form is longer than their text.
+func numbers(n int) string {
+	var xs []string
+	for i := range n {
+		xs = append(xs, fmt.Sprintf("1e%d", 200+i))
+	}
+	return strings.Join(xs, ", ")
+}
+
 // TestBounds: at the bound a rule is taken, one above it is refused, in both
 // forms and with the same words.
 func TestBounds(t *testing.T) {
@@ -226,6 +235,8 @@ func TestBounds(t *testing.T) {
 			"col 1: expected a static cost of at most 256, found 257"},
 		{"canonical text", joined(">%d", 20) + ` and a == "` + strings.Repeat("\u200d", 35) + `xxxxx"`, joined(">%d", 20) + ` and a == "` + strings.Repeat("\u200d", 35) + `xxxxxx"`,
 			"col 1: expected a canonical form of at most 512 bytes, found 513"},
+		{"compact form", "a in [" + numbers(56) + "]; pmax=5m", "a in [" + numbers(56) + "]; pmax=5m, con",
+			"col 1: expected a compact form of at most 512 bytes, found 513"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r, err := Parse(tt.at)

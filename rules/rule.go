@@ -84,6 +84,9 @@ func newRule(n *node, c Controls, fail func(n *node, expected, found string) err
 	if len(r.text) > MaxBytes {
 		return nil, limit(n, fmt.Sprintf("a canonical form of at most %d bytes", MaxBytes), fmt.Sprint(len(r.text)))
 	}
+	if length := len(r.Compact()); length > MaxBytes { // 1e300 has 5 characters, and 9 bytes
+		return nil, limit(n, fmt.Sprintf("a compact form of at most %d bytes", MaxBytes), fmt.Sprint(length))
+	}
 	return r, nil
 }
 
