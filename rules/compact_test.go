@@ -45,6 +45,10 @@ func TestCompactGoldens(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, r.String(), both.String())
 	}
+	// A decimal number of seconds is the duration that it is in the text.
+	r, err := ParseCompact([]byte("\x01\x01\x0b\xae\x1f\xfd\x11\x18"))
+	require.NoError(t, err)
+	require.Equal(t, "value; pmin=2007ms", r.String())
 	// Longer forms of a number are read too.
 	for _, h := range []string{"01010b280029", "01010c41a0000029", "01010d403400000000000029", "01010e001429"} {
 		b, err := hex.DecodeString(h)

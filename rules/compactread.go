@@ -113,7 +113,7 @@ func (r *compactReader) step() error {
 		if len(r.stack) == 0 || r.top().op != opNumber {
 			return r.fail(start, "a number before the unit", r.byteAt(start))
 		}
-		ms := r.top().num * float64(units[code-codeUnit].ms)
+		ms := milliseconds(numberText(r.top().num), r.top().num, units[code-codeUnit].ms)
 		if math.IsInf(ms, 0) {
 			return r.fail(start, "a duration that float64 can hold", "a larger one")
 		}

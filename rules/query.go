@@ -82,7 +82,7 @@ func (q *query) take(name, v string, valued bool) error {
 	case x <= 0:
 		return fail("a number above 0", shown(v))
 	case name != "c.st":
-		x *= 1000
+		x = milliseconds(v, x, 1000)
 		if _, wrong := periodOf(x); wrong != "" {
 			return fail("a number of seconds of at most 3153600000", shown(v))
 		}

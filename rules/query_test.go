@@ -29,6 +29,8 @@ func TestFromQuery(t *testing.T) {
 		{"c.band&c.gt=5&c.st=1", "value <= 5 or delta >= 1"},
 		{"c.pmin=0.5", "true; pmin=500ms"},
 		{"c.pmin=0.0001", "true; pmin=1ms"},
+		{"c.pmin=2.007&c.pmax=+2.011", "true; pmin=2007ms, pmax=2011ms"},
+		{"c.epmin=.5&c.epmax=2.", "true; epmin=500ms, epmax=2s"},
 		{`c.pmin="10"`, "true; pmin=10s"},
 		{"c.epmin=1&c.epmax=2&c.con=1", "true; epmin=1s, epmax=2s, con"},
 		{"c.con=0", "true"},
