@@ -257,12 +257,12 @@ func (n *node) cost() int {
 			c += costStrings
 		}
 		c += n.kids[0].cost()
-	case opRising, opFalling, opCrosses:
-		for _, k := range n.kids { // evaluated in the sample before as well
+	case opRising, opFalling, opCrosses, opHyst:
+		// Evaluated in the sample before as well; of hyst, when it is brought up
+		// to date.
+		for _, k := range n.kids {
 			c += k.cost()
 		}
-	case opHyst:
-		c += n.kids[0].cost() * 2 // brought up to date, and unknown in the sample before
 	}
 	return c
 }

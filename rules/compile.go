@@ -12,11 +12,14 @@ type compiler struct {
 	s      *shape
 	// shared: other rules of the shape use the code with constants of their own.
 	shared bool
+	// made counts the closures. None is called twice in an evaluation, so that
+	// they are what it costs.
+	made int
 }
 
 // newCompiler compiles an expression whose fields have slots.
 func newCompiler(n *node, schema *Schema, shared bool) *compiler {
-	c := &compiler{schema, &shape{expr: n, slots: schema.Len()}, shared}
+	c := &compiler{schema: schema, s: &shape{expr: n, slots: schema.Len()}, shared: shared}
 	c.s.usesPrev = n.some(func(n *node) bool {
 		switch n.op {
 		case opRising, opFalling, opChanged, opCrosses:
@@ -62,6 +65,7 @@ func (e *env) sample(w when) *Sample {
 }
 
 func (c *compiler) num(n *node, base when) numFn {
+	c.made++
 	switch n.op {
 	case opNumber, opDuration:
 		if i := n.param - 1; i >= 0 && c.shared {
@@ -108,6 +112,7 @@ func (c *compiler) num(n *node, base when) numFn {
 }
 
 func (c *compiler) str(n *node, base when) strFn {
+	c.made++
 	if n.op == opString {
 		if i := n.param - 1; i >= 0 && c.shared {
 			return func(e *env) (string, bool) { return e.strs[i], true }
@@ -123,6 +128,7 @@ func (c *compiler) str(n *node, base when) strFn {
 }
 
 func (c *compiler) bool(n *node, base when) boolFn {
+	c.made++
 	switch n.op {
 	case opBool:
 		t := truth(n.num != 0)
@@ -161,12 +167,27 @@ func (c *compiler) bool(n *node, base when) boolFn {
 	case opHyst:
 		return c.hyst(n, base)
 	case opIn:
+		switch n.kids[0].typ {
+		case tNumber, tDuration:
+			if !simple(n, base) {
+				return c.inNumbers(n, base)
+			}
+		case tBool:
+			return c.inTruths(n, base)
+		}
 		var fs []boolFn
 		for _, k := range n.kids[1:] {
 			fs = append(fs, c.comparison(opEq, n.kids[0], base, k, base))
 		}
 		return anyOf(fs)
 	case opRange:
+		if t := n.kids[0].typ; (t == tNumber || t == tDuration) && !simple(n, base) {
+			x, from, to := c.num(n.kids[0], base), c.num(n.kids[1], base), c.num(n.kids[2], base)
+			return func(e *env) Truth {
+				v := x(e)
+				return min(compareNumbers(opGe, v, from(e)), compareNumbers(opLe, v, to(e)))
+			}
+		}
 		f := c.comparison(opGe, n.kids[0], base, n.kids[1], base)
 		g := c.comparison(opLe, n.kids[0], base, n.kids[2], base)
 		return func(e *env) Truth { return min(f(e), g(e)) }

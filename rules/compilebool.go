@@ -55,6 +55,45 @@ func anyOf(fs []boolFn) boolFn {
 	}
 }
 
+// simple: a field of the current sample is compared with constants. Each of
+// these comparisons is one closure; what is not so simple is calculated once.
+func simple(n *node, base when) bool {
+	x := n.kids[0]
+	return base == now && x.op == opField && x.when == now && allConstant(&node{kids: n.kids[1:]})
+}
+
+func (c *compiler) inNumbers(n *node, base when) boolFn {
+	x := c.num(n.kids[0], base)
+	var ys []numFn
+	for _, k := range n.kids[1:] {
+		ys = append(ys, c.num(k, base))
+	}
+	return func(e *env) Truth {
+		a, t := x(e), False
+		for _, y := range ys {
+			b := y(e)
+			if a == b {
+				return True
+			}
+			t = max(t, number(a), number(b))
+		}
+		return t
+	}
+}
+
+func (c *compiler) inTruths(n *node, base when) boolFn {
+	x, ys := c.bool(n.kids[0], base), c.bools(n.kids[1:], base)
+	return func(e *env) Truth {
+		a, t := x(e), False
+		for _, y := range ys {
+			if t = max(t, differ(a, y(e)).not()); t == True {
+				return True
+			}
+		}
+		return t
+	}
+}
+
 // comparison compares a, taken in one sample, with b, taken in another.
 func (c *compiler) comparison(o op, a *node, baseA when, b *node, baseB when) boolFn {
 	switch a.typ {

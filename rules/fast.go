@@ -64,6 +64,9 @@ func (c *compiler) branch(n *node, yes, no *branch) *branch {
 			return c.within(n.kids[0], from.num, to.num, yes, no)
 		}
 	case opIn:
+		if len(n.kids[0].kids) > 0 {
+			break // what must be calculated is calculated once
+		}
 		for i := len(n.kids) - 1; i > 0; i-- {
 			no = c.branchOf(opEq, n.kids[0], n.kids[i], yes, no)
 		}
