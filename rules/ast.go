@@ -2,7 +2,6 @@ package rules
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"strings"
 )
@@ -173,7 +172,7 @@ func compare(a, b *node) int {
 		return c
 	}
 	if c := cmp.Or(cmp.Compare(a.when, b.when), cmp.Compare(a.field.kind, b.field.kind), strings.Compare(a.field.name, b.field.name),
-		cmp.Compare(math.Float64bits(a.num)>>63, math.Float64bits(b.num)>>63), cmp.Compare(a.num, b.num), strings.Compare(a.str, b.str)); c != 0 {
+		cmp.Compare(a.num, b.num), strings.Compare(a.str, b.str)); c != 0 {
 		return c
 	}
 	return slices.CompareFunc(a.kids, b.kids, compare)

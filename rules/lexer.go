@@ -111,7 +111,7 @@ func (l *lexer) next() (token, error) {
 		}
 		s, err := l.quoted()
 		return token{kind: tokField, pos: start, end: l.pos, str: s}, err
-	case c == '.' && isDigit(l.peek(1)) && (start == 0 || !isLetter(l.text[start-1])):
+	case c == '.' && isDigit(l.peek(1)) && (start == 0 || !isLetter(l.text[start-1]) && !isDigit(l.text[start-1])):
 		return token{}, l.fail(start, start+1, "digits on both sides of the point, as in 0.5", `"."`)
 	}
 	for _, sign := range [...]string{"==", "!=", "<=", ">=", "&&", "||", "..", "<", ">", "=", "!", "+", "-", "*", "/", "(", ")", "[", "]", ",", ";", "."} {

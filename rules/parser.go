@@ -184,6 +184,9 @@ func (p *parser) cmp() (*node, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, again := comparison(p.tok); again || p.tok.word("in") {
+		return nil, p.unexpected(`"and" or "or", for comparisons are not chained`)
+	}
 	return p.node(o, left.pos, right.end, left, right)
 }
 

@@ -101,7 +101,8 @@ func (p *parser) wordPrim() (*node, error) {
 			return p.call(f)
 		}
 	}
-	if t.text != "value" && isReserved(t.text) {
+	switch t.text {
+	case "and", "or", "not", "in":
 		return nil, p.unexpected(operand)
 	}
 	return p.field(now, t.pos)
