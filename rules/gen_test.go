@@ -39,7 +39,8 @@ func (g *generator) down() func() {
 func (g *generator) number() string {
 	switch rapid.IntRange(0, 9).Draw(g.t, "") {
 	case 0:
-		return numberText(rapid.SampledFrom([]float64{0.5, 0.1, 1e300, 1e-7, 12345.678, 1 << 20, 1e21, 300, 1000000}).Draw(g.t, ""))
+		return numberText(rapid.SampledFrom([]float64{0.5, 0.1, 1e300, 1e-7, 12345.678, 1 << 20, 1e21, 300, 1000000,
+			1.0 / 3, 1 << 53, 5e-324, math.MaxFloat64, float64(float32(0.1)), 32767, 32768, 127, 128, 256, 257}).Draw(g.t, ""))
 	case 1:
 		return g.pick("1e3", "0.25", "00", "007", "1.50")
 	}
@@ -103,7 +104,8 @@ func (g *generator) duration() string {
 
 func (g *generator) str() string {
 	if g.chance(2) {
-		return g.pick(`"a"`, `"ab"`, `"b"`, `""`, `"\u20ac\n"`, `"ä"`)
+		return g.pick(`"a"`, `"ab"`, `"b"`, `""`, `"\u20ac\n"`, `"ä"`, `"seven77"`, `"eight888"`, `"eight889"`,
+			`"\u0000\r\t\u202e\udb40\udc01\\\""`, `"thirty-two bytes of text and more"`)
 	}
 	return g.field(append(stringFields, mixed))
 }
@@ -145,6 +147,9 @@ func (g *generator) cond() string {
 		return g.num() + " in " + g.num() + ".." + g.num()
 	case 9:
 		x, y := g.operand()
+		if g.chance(2) {
+			return g.number() + " != value and " + g.field(numberFields) + " in [" + g.num() + ", -" + g.number() + ", " + g.number() + "]"
+		}
 		return x + " in [" + y + ", " + x + "]"
 	case 10:
 		return "(" + g.cond() + ") " + g.pick("==", "!=") + " (" + g.cond() + ")"
@@ -196,9 +201,9 @@ func (g *generator) hyst() string {
 
 func (g *generator) controls() string {
 	var cs []string
-	for _, c := range []string{"pmin=%ds", "pmax=1%ds", "epmin=%ds", "epmax=1%ds"} {
+	for _, c := range []string{"pmin=%d%s", "pmax=1%d%s", "epmin=%d%s", "epmax=1%d%s"} {
 		if g.chance(4) {
-			cs = append(cs, fmt.Sprintf(c, rapid.IntRange(1, 4).Draw(g.t, "")))
+			cs = append(cs, fmt.Sprintf(c, rapid.IntRange(1, 4).Draw(g.t, ""), g.pick("s", "s", "s", "00ms", ".5s")))
 		}
 	}
 	if g.chance(6) {
@@ -237,7 +242,7 @@ func drawSample(t *rapid.T, s *Schema) *Sample {
 		case n == 1:
 			x.SetOther(slot)
 		case n == 2 || n < 12 && (name == "s" || name == `$"/t~1u"`):
-			x.SetString(slot, rapid.SampledFrom([]string{"", "a", "ab", "b", "€\n"}).Draw(t, ""))
+			x.SetString(slot, rapid.SampledFrom([]string{"", "a", "ab", "b", "€\n", "seven77", "eight888", "eight889"}).Draw(t, ""))
 		case n == 3 || n < 12 && name == "on":
 			x.SetBool(slot, rapid.Bool().Draw(t, ""))
 		case n == 4:
