@@ -108,6 +108,13 @@ func TestCompactMistakes(t *testing.T) {
 		{"0101821118" + "01", "byte 5: expected a control, found 0x01"},
 		{"0101821118" + "811119", "byte 8: expected pmax of at least pmin, which is 2s, found 1s"},
 		{"0101" + "019429" + "1c", "byte 6: expected an operator, found the end"},
+		{"0101" + "8111" + "8111" + "1819", "byte 6: expected an operator, found a control"},
+		{"01030d7fe1ccf385ebc8a014" + "29", "byte 11: expected a duration that float64 can hold, found a larger one"},
+		{"01" + strings.Repeat("81", 66), "byte 66: expected at most 64 nodes, found more"},
+		{"01" + strings.Repeat("81", 65) + "2b40", "byte 66: expected at most 64 nodes, found more"},
+		{"01" + strings.Repeat("81", 64) + "2b3f", "byte 67: expected at most 64 nodes, found more"},
+		{"01" + strings.Repeat("81", 63) + "2b3e" + "00", "byte 66: expected a code of the compact form, found 0x00"},
+		{"0101" + strings.Repeat("2f", 16), "byte 1: expected at most 16 levels, found more"},
 	} {
 		b, err := hex.DecodeString(tt.hex)
 		require.NoError(t, err, tt.hex)
@@ -118,12 +125,11 @@ func TestCompactMistakes(t *testing.T) {
 	}
 	_, err := ParseCompact(append([]byte{1}, make([]byte, MaxBytes)...))
 	require.ErrorIs(t, err, ErrLimit)
-	// 65 nodes; all prefixes of a rule.
-	_, err = ParseCompact(append([]byte{1}, []byte(strings.Repeat("\x81", 65))...))
-	require.Error(t, err)
-	nots := "\x01\x01" + strings.Repeat("\x2f", 16)
-	_, err = ParseCompact([]byte(nots))
-	require.ErrorIs(t, err, ErrLimit)
+	_, err = ParseCompact([]byte("\x01" + strings.Repeat("\x81", 63) + "\x2b\x3e"))
+	require.NoError(t, err, "64 nodes")
+	_, err = ParseCompact([]byte("\x01\x01" + strings.Repeat("\x2f", 15)))
+	require.NoError(t, err, "16 levels")
+	// All prefixes of a rule.
 	r, err := Parse(`value > 20 and ($"/x/0" < 30.25 or delta >= 0.5 or s == "abc"); pmin=1s, pmax=60s`)
 	require.NoError(t, err)
 	for i := range r.Compact() {

@@ -25,7 +25,7 @@ func plainRule(t *rapid.T) string {
 
 // TestEvalIsTheWalk: of one sample, and the one before, with too few slots or
 // with none of them, Program.Eval says what the walk over the rule as it was
-// written says.
+// written says; and so does the code that rules share.
 func TestEvalIsTheWalk(t *testing.T) {
 	plain := 0
 	rapid.Check(t, func(t *rapid.T) {
@@ -42,6 +42,7 @@ func TestEvalIsTheWalk(t *testing.T) {
 		raw := rawProgram(t, text, schema)
 		p, err := Compile(r, schema)
 		require.NoError(t, err)
+		shared := newCompiler(r.expr, schema, true).s
 		if p.plain != nil {
 			plain++
 		}
@@ -63,6 +64,10 @@ func TestEvalIsTheWalk(t *testing.T) {
 			want := newWalker(raw, &e).truth(raw.rule.expr, now)
 			require.Equal(t, want, p.Eval(cur, before), text)
 			require.Equal(t, want, p.Eval(cur, before), text)
+			cur.grow(schema.Len())
+			e.prev.grow(schema.Len())
+			e.nums, e.strs = r.nums, r.strs
+			require.Equal(t, want, shared.root(&e), text)
 		}
 	})
 	require.Positive(t, plain)
