@@ -12,10 +12,12 @@
 // # What a rule looks at
 //
 //	value            the payload, where it is a number, a text or a truth value;
-//	                 else its member "value"
-//	temp, room.temp  a member of a JSON or CBOR payload, and a member of a member
+//	                 else its member "value"; of SenML the last record
+//	temp, room.temp  a member of a JSON or CBOR payload, and a member of a member;
+//	                 temp is also the SenML record of that name
 //	$"/room/0/temp"  the same as a JSON Pointer (RFC 6901): for names that are no
-//	                 identifiers, elements of arrays, and words of the language
+//	                 identifiers, elements of arrays, and words of the language;
+//	                 in a name ~ is ~0 and / is ~1
 //	$"urn:dev:temp"  a SenML record (RFC 8428), by its name
 //	prev.temp        the field in the sample before
 //	last.temp        the field in the sample that was selected last for this
@@ -23,14 +25,22 @@
 //	delta            how far value is from last.value: abs(value - last.value)
 //	age              the time since the last selection
 //
+// An identifier is made of the letters of ASCII, digits and _, and begins with no
+// digit; capitals are others than small letters. These words are no fields, but
+// behind a dot: value delta age prev last and or not in true false pmin pmax
+// epmin epmax con, and the names of the calls. $"/delta" is the member "delta".
+//
 // A subscription begins with the sample that the resource holds: it is sent
-// whatever the rule says, and is the first last.
+// whatever the rule says, and is the first last. A resource that holds none has
+// no last until something is selected: there delta >= 0.5 alone never is;
+// "delta >= 0.5 or not has(last.value)" takes the first sample that has a value.
 //
 // # Constants
 //
 //	20, 0.5, 1e-3    numbers; digits stand on both sides of the point
-//	10s, 1.5h        durations: a number and ms, s, m, h or d, without a space
-//	"on", "20 °C"    strings, as in JSON
+//	10s, 1.5h        durations: a number and ms, s, m, h or d, without a space;
+//	                 only age is compared with them
+//	"on", "20 °C"    strings, as in JSON, with its escapes
 //	true, false
 //
 // # Operators, weakest first
@@ -43,6 +53,11 @@
 //	+ -
 //	* /
 //	-x
+//
+// Numbers are calculated with; so are durations: they are added and subtracted,
+// multiplied with and divided by numbers, and age / 1m is a number. Parentheses
+// hold anything: (temp > 20) == open. The elements of a list and the ends of a
+// range are expressions too.
 //
 // A comparison is not chained: write 20 < value and value < 30, or
 // value in 20..30. What is compared must be of one type: numbers, strings (by
@@ -60,7 +75,7 @@
 //	falling(c)        the condition c does not hold, and did in the sample before
 //	crosses(x, t)     x was above t in the sample before or is now, but not both
 //	hyst(x, on, off)  a switch: on from x >= on, off from x <= off, between them
-//	                  as it was. It begins on only if x >= on
+//	                  as it was; off is not above on. It begins on only if x >= on
 //
 // In changed, rising, falling, crosses and hyst stand expressions of the current
 // sample: no prev, last, delta, age, and none of these calls but hyst in
@@ -72,8 +87,10 @@
 // A condition is true, false or unknown (Kleene's logic). Unknown is what looks
 // at a field that is missing (or null), at one that has another type than it is
 // compared as, at prev or last before there is one, or at what is no number,
-// such as 0/0. not unknown is unknown; false and unknown is false; true or
-// unknown is true. A rule selects a sample only if it is true. So
+// such as 0/0. So are changed, crosses, and mostly rising and falling, in the
+// first sample, which has none before it. not unknown is unknown; false and
+// unknown is false; true or unknown is true. has(f) alone is true or false
+// always. A rule selects a sample only if it is true. So
 // "temp > 20" and "not temp > 20" both leave out a sample without temp; say
 // "not has(temp)" for those.
 //
@@ -90,8 +107,9 @@
 //	           evaluated once more, as if it had come again
 //	con        notifications are to be confirmable
 //
-// They are those of draft-ietf-core-conditional-attributes; [FromQuery]
-// translates its c.* query parameters. Periods are rounded up to milliseconds.
+// Each stands once, in any order; pmax is at least pmin, epmax above epmin. They
+// are those of draft-ietf-core-conditional-attributes; [FromQuery] translates its
+// c.* query parameters. Periods are rounded up to milliseconds.
 //
 // # Recipes
 //
@@ -105,7 +123,7 @@
 //	delta >= 0.5; pmax=10m                 the same, even if no sample comes
 //	true; pmin=1s                          at most one sample a second
 //	changed(mode) and mode != "off"
-//	abs(in.temp - out.temp) > 5
+//	abs(room.temp - yard.temp) > 5
 //	dev in ["a", "b"] and temp > 20
 //	temp > 1.1 * prev.temp                 a jump by a tenth
 //
@@ -114,7 +132,8 @@
 // A rule has at most 512 bytes ([MaxBytes], in its canonical text too), 64 nodes
 // ([MaxNodes]), 16 levels ([MaxDepth]) and a static cost of 256 ([MaxCost],
 // [Rule.Cost]); the rules of a resource look at 256 fields at most
-// ([MaxFields]). It always ends. A mistake is a [*SyntaxError]:
+// ([MaxFields]), and a server holds 64 rules of a peer unless it is configured
+// otherwise. An evaluation always ends. A mistake is a [*SyntaxError]:
 //
 //	col 21: expected number, found string "30"
 //

@@ -22,8 +22,19 @@ type query struct {
 
 // FromQuery makes a rule of the conditional query parameters among the
 // Uri-Query options of a request (draft-ietf-core-conditional-attributes §3):
-// the conditions are alternatives, controls alone select every sample. Other
-// parameters are left alone. A nil Rule without an error: there are none. The
+// the conditions are alternatives, controls alone select every sample.
+//
+//	c.gt=G                 (value > G) != (last.value > G)
+//	c.lt=L                 (value < L) != (last.value < L)
+//	c.st=S                 delta >= S; S is above 0
+//	c.edge=1, c.edge=0     rising(value), falling(value)
+//	c.band with c.gt c.lt  value in G..L, or value > G or value < L if G > L
+//	c.band with c.lt       value >= L
+//	c.band with c.gt       value <= G
+//	c.pmin=S and so on     pmin, pmax, epmin, epmax of S seconds; c.con=1 con
+//
+// Numbers are decimal, without an exponent; quotes around them are taken off.
+// Other parameters are left alone. A nil Rule without an error: there are none. The
 // error is a *QueryError, to be answered 4.00.
 func FromQuery(params []string) (*Rule, error) {
 	q := query{num: map[string]float64{}, has: map[string]bool{}}
