@@ -69,11 +69,13 @@ rule does with each of these samples, and why:
 
 A sample is a payload in JSON, such as 25 or '{"temp": 25}'. Samples come one
 second apart (--every). What a subscription remembers, it remembers here too.
-Exit code 1 if the rule is bad.`,
+A rule that begins with a minus stands last, behind --. Exit code 1 if the rule
+is bad.`,
 		Example: `  coap2 rule check '> 20' --sample 25 --sample 19.5
   coap2 rule check 'delta >= 0.5; pmin=10s' --held 20 --sample 20.5 --sample 22 --every 9s
   coap2 rule check 'temp > 20 and mode != "off"' -s '{"temp": 25, "mode": "on"}'
-  coap2 rule check --query 'c.gt=25&c.pmax=60' --held 20 --sample 26`,
+  coap2 rule check --query 'c.gt=25&c.pmax=60' --held 20 --sample 26
+  coap2 rule check --sample 3 -- '-5 < value'`,
 		Args: func(_ *cobra.Command, args []string) error {
 			switch len(args) {
 			case 0:
