@@ -183,7 +183,10 @@ func (g *generator) stateful() string {
 	case 1:
 		return "falling(" + g.cond() + ")"
 	case 2:
-		return "changed(" + g.pick("value", "s", mixed, "a+1", "value > 2", "on") + ")"
+		if g.chance(3) {
+			return "changed(" + g.cond() + ")"
+		}
+		return "changed(" + g.pick("value", "s", mixed, "a+1", "value > 2", "on", "hyst(a, 3, 1)", "!!on") + ")"
 	}
 	return "crosses(" + g.num() + "," + g.num() + ")"
 }
@@ -217,6 +220,12 @@ func (g *generator) controls() string {
 
 // drawRule draws rules until one is within the bounds.
 func drawRule(t *rapid.T, controls bool) *Rule {
+	_, r := drawText(t, controls)
+	return r
+}
+
+// drawText draws a rule, and returns it as it was written too.
+func drawText(t *rapid.T, controls bool) (string, *Rule) {
 	for {
 		g := &generator{t: t}
 		text := g.cond()
@@ -224,7 +233,7 @@ func drawRule(t *rapid.T, controls bool) *Rule {
 			text += g.controls()
 		}
 		if r, err := Parse(text); err == nil {
-			return r
+			return text, r
 		}
 	}
 }

@@ -13,12 +13,18 @@ import (
 // within the same bounds.
 func TestFormsAreOne(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		r := drawRule(t, true)
+		text, r := drawText(t, true)
 		again, err := Parse(r.String())
 		require.NoError(t, err, r.String())
 		compact, err := ParseCompact(r.Compact())
 		require.NoError(t, err, "%s %x", r, r.Compact())
-		for _, o := range []*Rule{again, compact} {
+		// The compact form of what was written, nothing folded or sorted.
+		n, _, err := parseText(text)
+		require.NoError(t, err)
+		written := append(appendCompact([]byte{compactVersion}, n), (&Rule{expr: boolNode(true), controls: r.controls}).Compact()[1:]...)
+		other, err := ParseBytes(written)
+		require.NoError(t, err, "%s %x", text, written)
+		for _, o := range []*Rule{again, compact, other} {
 			require.Equal(t, r.String(), o.String())
 			require.Zero(t, compare(r.expr, o.expr))
 			require.Equal(t, r.Compact(), o.Compact())
