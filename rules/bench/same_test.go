@@ -21,8 +21,11 @@ func (a both) join(ours, theirs string, b both) both {
 func pick(t *rapid.T, from ...string) string { return rapid.SampledFrom(from).Draw(t, "") }
 
 func drawNumber(t *rapid.T, depth int) both {
-	n := rapid.IntRange(0, 7).Draw(t, "")
+	n := rapid.IntRange(0, 8).Draw(t, "")
 	switch {
+	case n == 8 && depth <= 5:
+		by := pick(t, "4", "0.3", "7")
+		return drawNumber(t, depth+1).join("/", "/", both{by, by})
 	case n < 3 || depth > 5:
 		f := pick(t, "a", "b", "c")
 		return both{f, f}
@@ -46,11 +49,16 @@ func drawText(t *rapid.T) both {
 }
 
 func drawCondition(t *rapid.T, depth int) both {
-	n := rapid.IntRange(0, 10).Draw(t, "")
+	n := rapid.IntRange(0, 11).Draw(t, "")
 	if depth > 5 {
 		n %= 5
 	}
 	o := pick(t, "==", "!=", "<", "<=", ">", ">=")
+	if n == 11 {
+		x, y, z := drawNumber(t, depth+1), drawNumber(t, depth+1), drawNumber(t, depth+1)
+		return both{"(" + x.ours + " in [" + y.ours + ", 1.5, " + z.ours + "])",
+			"((" + x.theirs + ") == (" + y.theirs + ") or (" + x.theirs + ") == 1.5 or (" + x.theirs + ") == (" + z.theirs + "))"}
+	}
 	switch n {
 	case 0, 1:
 		return drawNumber(t, depth+1).join(o, o, drawNumber(t, depth+1))
