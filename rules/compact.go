@@ -148,7 +148,7 @@ func appendCompactNumber(b []byte, x float64) []byte {
 		}
 		return append(b, codeInteger+byte(x))
 	}
-	if x == math.Trunc(x) && math.Abs(x) < 1<<15 {
+	if x == math.Trunc(x) && x >= -1<<15 && x < 1<<15 {
 		return binary.BigEndian.AppendUint16(append(b, codeInt16), uint16(int16(x)))
 	}
 	short := 9
@@ -175,6 +175,9 @@ func decimal(x float64) ([]byte, bool) {
 	}
 	e, err := strconv.Atoi(exp)
 	e -= len(fraction)
+	for ; e > 127 && m == m*10/10; e-- { // 1e128 is 10·10^127
+		m *= 10
+	}
 	if err != nil || e < -128 || e > 127 {
 		return nil, false
 	}
