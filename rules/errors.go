@@ -65,22 +65,35 @@ func (e *SyntaxError) Picture() string {
 	marked := utf8.RuneCountInString(e.Rule[min(max(e.Pos, 0), len(e.Rule)):min(max(e.End, e.Pos, 0), len(e.Rule))])
 	start := max(0, col-before)
 	stop := min(len(text), start+width)
-	var b strings.Builder
-	for i, r := range text[start:stop] {
+	line := text[start:stop]
+	for i, r := range line {
 		switch {
 		case i == 0 && start > 0, start+i == stop-1 && stop < len(text):
-			b.WriteRune('…')
+			line[i] = '…'
 		case !unicode.IsPrint(r) || r == utf8.RuneError:
-			b.WriteRune('?')
-		default:
-			b.WriteRune(r)
+			line[i] = '?'
 		}
 	}
-	b.WriteByte('\n')
-	b.WriteString(strings.Repeat(" ", col-start))
-	b.WriteString(strings.Repeat("^", max(1, min(marked, stop-col))))
-	fmt.Fprintf(&b, "\nexpected %s, found %s", e.Expected, e.Found)
-	return b.String()
+	at := col - start
+	return fmt.Sprintf("%s\n%s%s\nexpected %s, found %s", string(line), strings.Repeat(" ", columns(line[:at])),
+		strings.Repeat("^", max(1, columns(line[at:min(at+marked, len(line))]))), e.Expected, e.Found)
+}
+
+// columns is how many columns of a terminal a text takes, near enough to point
+// at something behind it.
+func columns(text []rune) int {
+	n := 0
+	for _, r := range text {
+		switch {
+		case unicode.In(r, unicode.Mn, unicode.Me):
+		case r < 0xFF61 && unicode.In(r, unicode.Han, unicode.Hangul, unicode.Hiragana, unicode.Katakana),
+			r >= 0x3001 && r <= 0x303E, r >= 0xFF01 && r <= 0xFF60, r >= 0x1F300 && r <= 0x1FAFF, r >= 0x20000 && r <= 0x3FFFD:
+			n += 2
+		default:
+			n++
+		}
+	}
+	return n
 }
 
 // QueryError is a conditional query parameter (c.*) that cannot be understood.

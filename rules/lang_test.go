@@ -210,6 +210,12 @@ func TestPicture(t *testing.T) {
 	require.Equal(t, `value > 20 and "größe" > 30
                          ^^
 expected string, found number 30`, err.(*SyntaxError).Picture())
+	_, err = Parse(`s == "温度😀e` + "\u0301" + `" and "温" > 30`)
+	require.Equal(t, `s == "温度😀e`+"\u0301"+`" and "温" > 30
+                          ^^
+expected string, found number 30`, err.(*SyntaxError).Picture(), "wide characters and marks")
+	_, err = Parse(`温度 > 5`)
+	require.Contains(t, err.(*SyntaxError).Picture(), "温度 > 5\n^^\n")
 	_, err = Parse("größe\t\x1b" + strings.Repeat("x", 200))
 	require.Equal(t, `größe??`+strings.Repeat("x", 68)+`…
   ^
