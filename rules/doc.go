@@ -119,7 +119,7 @@
 //	hyst(value, 30, 25)                    every sample from 30 until 25 is reached
 //	rising(hyst(value, 30, 25))            once for that
 //	delta >= 0.5                           when it has moved by 0.5 since the last one
-//	delta >= 0.5 or age >= 10m             the same, but a sample every 10 minutes at least
+//	delta >= 0.5 or age >= 10m             the same, or the first sample after 10 minutes
 //	delta >= 0.5; pmax=10m                 the same, even if no sample comes
 //	true; pmin=1s                          at most one sample a second
 //	changed(mode) and mode != "off"

@@ -132,7 +132,7 @@ Examples
   > 20                              every sample above 20
   rising(> 20)                      once, when 20 is passed upward
   rising(hyst(value, 30, 25))       once at 30; again only after 25
-  delta >= 0.5 or age >= 10m        a change by 0.5, or every 10 minutes
+  delta >= 0.5 or age >= 10m        a change by 0.5; the first after 10 min
   true; pmin=1s                     at most one sample a second
   dev in ["a", "b"] and temp > 20   of two devices
   temp > 1.1 * prev.temp            a jump by a tenth
