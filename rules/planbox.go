@@ -286,7 +286,8 @@ func (x *expander) distance(p *plan, center, radius float64, out *boxes) {
 		out.beyond(p.axis, true, down)
 		return
 	}
-	b := box{exact: true}
+	// With no bound at all what is no number would be near too.
+	b := box{exact: up == up || down == down}
 	some := true
 	if up == up {
 		some = some && b.add(halfSpace{axis: p.axis, neg: true, bound: math.Nextafter(-up, math.Inf(1))})
