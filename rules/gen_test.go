@@ -154,7 +154,7 @@ func (g *generator) cond() string {
 	case 10:
 		return "(" + g.cond() + ") " + g.pick("==", "!=") + " (" + g.cond() + ")"
 	case 11:
-		return "not " + g.pick("(", "not (") + g.cond() + ")"
+		return g.pick("not (", "not (", "not not (", "!(") + g.cond() + g.pick(" and ", " or ") + g.pick(boolFields...) + ")"
 	case 12:
 		return "prefix(" + g.str() + "," + g.pick(`"a"`, `""`, "s") + ")"
 	case 13, 14:

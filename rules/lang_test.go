@@ -26,6 +26,10 @@ func TestCanonical(t *testing.T) {
 		{"not a < 3", "a >= 3"},
 		{"not not not (a == 3)", "a != 3"},
 		{"!a", "not a"},
+		{"not (a and b)", "not (a and b)"},
+		{"not (b or a) and c", "c and not (a or b)"},
+		{"!(a and b) == c", "c == (not (a and b))"},
+		{"a or not b and c", "a or c and not b"},
 		{"!a == b", "b == (not a)"},
 		{"not a == b", "a != b"},
 		{"a == true", "a"},
@@ -87,6 +91,7 @@ func TestCanonical(t *testing.T) {
 		{"changed(3)", "false"},
 		{"hyst(a, 2 + 1, 2)", "hyst(a, 3, 2)"},
 		{"; con, pmax=60s, pmin=1500ms", "true; pmin=1500ms, pmax=1m, con"},
+		{"a; pmin=2s, pmax=2s", "a; pmin=2s, pmax=2s"},
 		{"a; epmin=0.0001ms, epmax=1d", "a; epmin=1ms, epmax=1d"},
 		{"a.value.and > 1e0", "a.value.and > 1"},
 	} {

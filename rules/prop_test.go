@@ -186,7 +186,10 @@ func TestWatchIsItsDefinition(t *testing.T) {
 		var r *Rule
 		for r == nil {
 			g := &generator{t: t}
-			text = g.cond() + g.controls()
+			if text = g.cond(); g.chance(2) {
+				text = g.likely()
+			}
+			text += g.controls()
 			r, _ = Parse(text)
 		}
 		schema := &Schema{}

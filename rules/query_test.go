@@ -34,6 +34,7 @@ func TestFromQuery(t *testing.T) {
 		{`c.pmin="10"`, "true; pmin=10s"},
 		{"c.epmin=1&c.epmax=2&c.con=1", "true; epmin=1s, epmax=2s, con"},
 		{"c.con=0", "true"},
+		{"c.pmax=2&c.pmin=2", "true; pmin=2s, pmax=2s"},
 		{"c.gt=+1&x=y", "(value > 1) != (last.value > 1)"},
 	} {
 		r, err := FromQuery(strings.Split(tt.in, "&"))
