@@ -40,3 +40,20 @@ func TestCostIsABound(t *testing.T) {
 		require.LessOrEqual(t, made(t, r), r.Cost(), r.String())
 	})
 }
+
+// TestCosts: what rules cost, which decides which are taken.
+func TestCosts(t *testing.T) {
+	for _, tt := range []struct {
+		text string
+		cost int
+	}{
+		{"true", 1}, {"> 20", 3}, {"delta >= 0.5 or age >= 10m", 7}, {`s == "x"`, 11}, {`s in ["x", "y"]`, 20}, {`s in "x".."y"`, 20}, {`prefix(s, "x")`, 11},
+		{"a == b", 11}, {"(a > 1) == b", 5}, {"has(a)", 2}, {"a in [1, 2, 3]", 5}, {"a + b in 1..c", 6}, {"not a", 2}, {"abs(-(a)) > 1", 5},
+		{"changed(a)", 11}, {`changed(s == "x")`, 23}, {"changed(a + 1)", 7}, {"rising(a)", 3}, {"falling(a > 1)", 7}, {"crosses(a, 1)", 5},
+		{"hyst(a, 2, 1)", 7}, {"rising(hyst(a, 2, 1))", 15}, {"a and b and c", 4},
+	} {
+		r, err := Parse(tt.text)
+		require.NoError(t, err)
+		require.Equal(t, tt.cost, r.Cost(), tt.text)
+	}
+}

@@ -26,6 +26,9 @@ func TestStreams(t *testing.T) {
 		{"value == 27 and hyst(value, 30, 25)", 20, []any{27, 30, 27, 20, 27}, "- - m - -"},
 		{"hyst(value, 30, 25) and value == 27", 20, []any{27, 30, 27, 20, 27}, "- - m - -"},
 		{"value != 27 or not hyst(value, 30, 25)", 20, []any{27, 30, 27, 20, 27}, "m m - m m"},
+		{"hyst(value, a, 25)", 20, []any{map[string]any{"value": 30, "a": 30}, map[string]any{"value": 20}, map[string]any{"value": 27, "a": 30}}, "m - m"},
+		{"hyst(value, 30, a)", 30, []any{map[string]any{"value": 20}, map[string]any{"value": 27, "a": 25}, map[string]any{"a": 25},
+			map[string]any{"value": 25, "a": 25}}, "- m - -"},
 		{"rising(hyst(value, 30, 25))", 20, []any{30, 27, 30, 25, 31, 32}, "m - - - m -"},
 		{"rising(hyst(value, 30, 25))", nil, []any{30, 20, 30}, "- - m"},
 		{"falling(hyst(value, 30, 25))", 35, []any{26, 25, 24, 31, 20}, "- m - - m"},
@@ -59,6 +62,11 @@ func TestStreams(t *testing.T) {
 		sample := func(v any) *Sample {
 			s := NewSample(schema)
 			for slot := range schema.Len() {
+				v := v
+				if members, ok := v.(map[string]any); ok {
+					f, _ := schema.Field(slot)
+					v = members[f.String()]
+				}
 				switch x := v.(type) {
 				case int:
 					s.SetNumber(slot, float64(x))
