@@ -86,7 +86,7 @@ type Config struct {
 
 // Limits bound a node's memory. Zero fields mean the default. With Config.Shards
 // every shard has its part, at least 1, of all but PerPeer, PerSecond, Queue,
-// ObserversPerPeer and RulesPerPeer.
+// ObserversPerPeer, RulesPerPeer and FieldsPerPeer.
 type Limits struct {
 	// Peers is the number of peers remembered; 0 = 65,536. Beyond it the one
 	// that was silent longest is forgotten; where all have something under way,
@@ -143,6 +143,13 @@ type Limits struct {
 	// RulesPerPeer is how many subscriptions with rules one peer may have; 0 =
 	// 64. Beyond it another one is answered 4.29.
 	RulesPerPeer int
+	// FieldsPerPeer is how many different fields the rules of one peer may bring
+	// in to those of a resource, of which there are 256 (rules.MaxFields) for all
+	// peers together; 0 = 64, 256 and more = no share but that. Beyond it a rule
+	// with another field is answered 4.29. Fields that rules of others look at
+	// already do not count, and one counts until the peer's last rule with it has
+	// ended.
+	FieldsPerPeer int
 }
 
 func (l Limits) withDefaults() Limits {
@@ -165,6 +172,7 @@ func (l Limits) withDefaults() Limits {
 	def(&l.Observers, 65536)
 	def(&l.ObserversPerPeer, 1024)
 	def(&l.RulesPerPeer, 64)
+	def(&l.FieldsPerPeer, 64)
 	return l
 }
 
@@ -213,7 +221,7 @@ func (c Config) Validate() error {
 		{"PerSecond", c.Limits.PerSecond}, {"Queue", c.Limits.Queue}, {"DedupBytes", c.Limits.DedupBytes}, {"KeptBytes", c.Limits.KeptBytes},
 		{"Spools", c.Limits.Spools}, {"SpoolBytes", c.Limits.SpoolBytes}, {"Bodies", c.Limits.Bodies}, {"BodyBytes", c.Limits.BodyBytes},
 		{"Observers", c.Limits.Observers}, {"ObserversPerPeer", c.Limits.ObserversPerPeer},
-		{"RulesPerPeer", c.Limits.RulesPerPeer},
+		{"RulesPerPeer", c.Limits.RulesPerPeer}, {"FieldsPerPeer", c.Limits.FieldsPerPeer},
 	} {
 		if f.value < 0 {
 			return fmt.Errorf("actors: Config.Limits.%s is %d; it must not be negative", f.name, f.value)

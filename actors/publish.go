@@ -339,8 +339,8 @@ func (r *Resource) validateObservable() error {
 	switch {
 	case r.Observable && r.Get == nil && r.Fetch == nil:
 		return errors.New("it is Observable and has no handler for GET or FETCH, which would tell its state")
-	case !r.Observable && (r.Confirmable || r.Queue != 0 || r.Observers != 0 || r.Lease != 0):
-		return errors.New("its Confirmable, Queue, Observers and Lease are for observers, and it is not Observable")
+	case !r.Observable && (r.Confirmable || r.Queue != 0 || r.Observers != 0 || r.Lease != 0 || r.MinPeriod != 0):
+		return errors.New("its Confirmable, Queue, Observers, Lease and MinPeriod are for observers, and it is not Observable")
 	case r.Lease != 0 && (r.Lease < time.Second || r.Lease > 365*24*time.Hour):
 		return fmt.Errorf("its Lease is %v; it must be 1s to 8760h, or 0 for an hour", r.Lease)
 	case r.Queue < 0 || r.Queue > maxQueue:

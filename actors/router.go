@@ -35,6 +35,13 @@ type Resource struct {
 	// Lease is how long a subscription with a rule lives without being renewed,
 	// unless the rule has a pmax; 0 = an hour. Its subscribers renew it in time.
 	Lease time.Duration
+	// MinPeriod is the shortest pmax or epmax that a rule may have: how often its
+	// subscriber may have the resource work for it where nothing is published.
+	// 0 = 10 ms, negative = whatever it asks for. A rule in the option that has a
+	// shorter one is answered 4.00, one in c.* parameters as if the resource were
+	// not Observable (draft-ietf-core-conditional-attributes, Security
+	// Considerations); both are counted as ObserveStats.Refused.
+	MinPeriod time.Duration
 	// Separate sends the empty ACK at once and the response separately, for
 	// resources that are always slow.
 	Separate bool

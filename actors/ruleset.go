@@ -20,6 +20,7 @@ import (
 type ruleSet struct {
 	view   *view
 	schema rules.Schema // of all parts
+	payers []payer      // of its fields, by slot
 	decode *payload.Decoder
 	sample *rules.Sample
 	parts  []*rulePart
@@ -349,5 +350,5 @@ func (o *observing) onAdvance(s *ruleSet) {
 func (o *observing) dropRules(s *ruleSet) {
 	s.dead = true
 	o.sh.cancel(&s.timer)
-	s.parts, s.waiting, s.current, s.fresh, s.late = nil, nil, nil, nil, nil
+	s.parts, s.payers, s.waiting, s.current, s.fresh, s.late = nil, nil, nil, nil, nil, nil
 }

@@ -148,6 +148,14 @@ func (o *observing) subscribe(in *incoming, v *view, whole, m *codec.Message) {
 		set.current = &Response{Code: codec.Content, Options: whole.Options.Clone().Remove(codec.OptionObserve), Payload: append([]byte(nil), whole.Payload...)}
 	}
 	if sub == nil {
+		if why := v.watch.route.resource.tooShort(j.rule); why != "" {
+			o.refuse()
+			if j.option {
+				m.Code, m.Payload, m.Options = codec.BadRequest, []byte(why), nil
+			}
+			o.dropEmpty(v)
+			return
+		}
 		var why string
 		if sub, why = o.admitRule(in, v, now); why != "" {
 			m.Code, m.Payload = codec.TooManyRequests, []byte(why)
@@ -263,6 +271,7 @@ func (o *observing) move(sub *subscription, in *incoming, now netio.Instant) *su
 	o.table.SetValue(old, 0) // the subscription does not go with it
 	o.table.SetValue(id, sub.ref)
 	o.count(sub.peer, -1)
+	sub.view.rules.discharge(sub.peer, in.peer.ID, sub.text)
 	sub.id, sub.peer = id, in.peer.ID
 	o.count(sub.peer, 1)
 	sub.view.site.observers.Add(1)
@@ -304,51 +313,6 @@ func (o *observing) oldest(sub *subscription) *edition {
 	return nil
 }
 
-// admitRule makes a subscription. why says that a bound of rules is reached; a
-// nil sub without it, that the table of observers is full.
-func (o *observing) admitRule(in *incoming, v *view, now netio.Instant) (sub *subscription, why string) {
-	if o.perPeer[in.peer.ID] >= o.sh.limits.RulesPerPeer {
-		o.refuse()
-		return nil, "too many rules of this peer are live; end a subscription, or come again later"
-	}
-	j := in.joins
-	part := v.rules.part(now)
-	rule, err := part.index.Add(time.Duration(now), j.rule)
-	if err != nil {
-		o.refuse()
-		return nil, diagnosis(err)
-	}
-	ref := o.takeSub()
-	con := in.route.resource.Confirmable || j.rule.Controls().Con
-	id, result, _ := o.table.Put(now, v.topic, in.peer.ID, in.msg.Token, ref, con)
-	if result == protocol.ObserverRefused {
-		v.rules.leave(part, rule)
-		o.freeSubs = append(o.freeSubs, ref)
-		o.dropEmpty(v)
-		return nil, ""
-	}
-	sub = &subscription{ref: ref, view: v, id: id, part: part, rule: rule, text: j.rule.String(), peer: in.peer.ID, newest: o.table.Version(v.topic), con: con, since: now}
-	if sub.newest != 1 {
-		sub.newest = o.versionOf(id)
-	}
-	sub.tally.last = sub.newest
-	for sub.number == 0 || o.byNumber[sub.number] != nil {
-		sub.number = o.sh.rand.Uint32()
-	}
-	o.byNumber[sub.number] = sub
-	o.subs[ref-1] = sub
-	for int(rule) >= len(part.subs) {
-		part.subs = append(part.subs, nil)
-	}
-	part.subs[rule] = sub
-	o.settle(id, in)
-	o.count(sub.peer, 1)
-	v.site.observers.Add(1)
-	v.site.subscribers.Add(1)
-	o.armRules(v.rules)
-	return sub, ""
-}
-
 func (o *observing) versionOf(id protocol.ObserverID) uint32 {
 	v, _ := o.table.Progress(id)
 	return v
@@ -387,6 +351,7 @@ func (o *observing) count(peer uint64, by int) {
 func (o *observing) unsubscribe(sub *subscription) {
 	o.sh.cancel(&sub.lease)
 	if sub.part.subs[sub.rule] == sub { // the view may be gone, too
+		sub.view.rules.discharge(sub.peer, 0, sub.text)
 		sub.view.rules.leave(sub.part, sub.rule)
 	}
 	delete(o.byNumber, sub.number)

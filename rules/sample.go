@@ -91,6 +91,12 @@ func (s *Schema) Field(slot int) (Field, bool) {
 	return f, ok && i == slot
 }
 
+// Has reports whether a field has a slot.
+func (s *Schema) Has(f Field) bool {
+	_, ok := s.slots[f]
+	return ok
+}
+
 // Version changes whenever a field gets a slot or loses it.
 func (s *Schema) Version() int { return s.version }
 

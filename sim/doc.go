@@ -136,8 +136,8 @@
 //	                           ack= random= retransmit= nstart= leisure= probing=
 //	                           maxlatency= processing=; limits peers= exchanges=
 //	                           perpeer= queue= dedup= kept= spools= spoolbytes=
-//	                           bodies= bodybytes= observers= perobserver= rules=;
-//	                           block=BYTES of a block; window= interval= (or
+//	                           bodies= bodybytes= observers= perobserver= rules=
+//	                           fields=; block=BYTES of a block; window= interval= (or
 //	                           unpaced) confirm= confirmwithin= for its observers,
 //	                           refresh= spread= for what it observes
 //	peer NAME [listen=ADDR]    a host without a node

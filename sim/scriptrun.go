@@ -135,7 +135,7 @@ func (p *performance) node(a *args) error {
 		Peers: a.number("peers"), Exchanges: a.number("exchanges"), PerPeer: a.number("perpeer"), Queue: a.number("queue"),
 		DedupBytes: a.number("dedup"), KeptBytes: a.number("kept"),
 		Spools: a.number("spools"), SpoolBytes: a.number("spoolbytes"), Bodies: a.number("bodies"), BodyBytes: a.number("bodybytes"),
-		Observers: a.number("observers"), ObserversPerPeer: a.number("perobserver"), RulesPerPeer: a.number("rules"),
+		Observers: a.number("observers"), ObserversPerPeer: a.number("perobserver"), RulesPerPeer: a.number("rules"), FieldsPerPeer: a.number("fields"),
 	}, Observe: a.observing()}
 	if listen, ok := a.text("listen"); ok {
 		cfg.Listen = strings.Split(listen, "+")
