@@ -148,6 +148,22 @@ func BenchmarkIndexThresholds(b *testing.B) {
 	}
 }
 
+// BenchmarkIndexBeginnings: a million beginnings of a string, of which a sample
+// has up to six.
+func BenchmarkIndexBeginnings(b *testing.B) {
+	x, _, bytes := filled(b, func(i int) string { return fmt.Sprintf(`prefix(id, "sensor-%d")`, i) })
+	rng := rand.New(rand.NewPCG(9, 10))
+	s := NewSample(x.Schema())
+	ids := make([]string, 1<<14)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("sensor-%d", rng.IntN(million))
+	}
+	runIndex(b, x, bytes, func(i int) *Sample {
+		s.SetString(0, ids[i%len(ids)])
+		return s
+	})
+}
+
 // BenchmarkIndexConjunctions: a million rules on two fields, of which a sample
 // matches a thousandth, however the two share that.
 func BenchmarkIndexConjunctions(b *testing.B) {
@@ -191,6 +207,7 @@ func BenchmarkIndexAddRemove(b *testing.B) {
 	for _, k := range []struct{ name, rule string }{
 		{"threshold", "value > %[1]d"}, {"conjunction", "value > %[1]d and hum < %[2]d"}, {"three", "a > %[1]d and b < %[2]d and c > %[1]d"},
 		{"crosses", "crosses(value, %[1]d)"}, {"cgt", "(value > %[1]d) != (last.value > %[1]d)"}, {"text", "id == \"sensor-%[1]d\""},
+		{"beginning", "prefix(id, \"sensor-%[1]d\")"},
 		{"either", "value > %[1]d or hum < %[2]d"}, {"delta", "delta >= %[1]d"}, {"pmin", "value > %[1]d; pmin=10s"}, {"pmax", "value > %[1]d; pmax=10s"},
 		{"hyst", "rising(hyst(value, %[1]d, -%[2]d))"}, {"unsorted", "s != \"%[1]d\""},
 	} {

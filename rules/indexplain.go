@@ -112,8 +112,8 @@ func (x *Index) takePlain(id ID) {
 		if s.tree == inNone {
 			break
 		}
-		if x.trees[s.tree].key.axis[0].str {
-			x.uncode(s.p)
+		if a := x.trees[s.tree].key.axis[0]; a.str {
+			x.uncode(a, s.p)
 		}
 		spots[n] = spot{tree: s.tree, k: corner{p: s.p, s: s.s, id: id}}
 		next := s.next

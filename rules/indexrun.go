@@ -94,9 +94,12 @@ func (x *Index) measure() {
 	x.measured += uint64(len(x.active))
 	longest, kept, stacks := 0, 0, 0
 	for _, a := range x.active {
-		if a.str {
+		switch {
+		case a.prefix:
+			a.val = x.prefixes(a, e.sample(a.when))
+		case a.str:
 			a.val = x.textValue(e.sample(a.when), a.slot)
-		} else {
+		default:
 			a.val = a.fn(e)
 		}
 		if a.hold {
@@ -130,15 +133,6 @@ func (a *axis) remember() {
 	if v == v {
 		a.held = v
 	}
-}
-
-func (x *Index) textValue(s *Sample, slot int) float64 {
-	if s.cell[slot].kind == String {
-		if c, ok := x.codes[s.cell[slot].str]; ok {
-			return float64(c)
-		}
-	}
-	return math.NaN()
 }
 
 // settleUp gives all who sleep the sample that they want so far, and forgets
@@ -183,21 +177,32 @@ func (x *Index) look() {
 		if all != all && !t.known(&at) {
 			continue
 		}
-		switch k.use {
-		case usePlain:
-			x.result.Selected = t.match(&at, x.result.Selected)
-		case useOnce:
-			x.once = t.match(&at, x.once)
-		case useSure:
-			x.sure = t.match(&at, x.sure)
-		default:
-			x.maybe = t.match(&at, x.maybe)
+		if a := k.axis[0]; a.prefix {
+			for _, at[0] = range a.found {
+				x.lookAt(t, &at)
+			}
+			continue
 		}
+		x.lookAt(t, &at)
 	}
 	for _, id := range x.once {
 		if x.first(id) {
 			x.result.Selected = append(x.result.Selected, id)
 		}
+	}
+}
+
+// lookAt finds those of one tree.
+func (x *Index) lookAt(t *tree, at *[4]float64) {
+	switch t.key.use {
+	case usePlain:
+		x.result.Selected = t.match(at, x.result.Selected)
+	case useOnce:
+		x.once = t.match(at, x.once)
+	case useSure:
+		x.sure = t.match(at, x.sure)
+	default:
+		x.maybe = t.match(at, x.maybe)
 	}
 }
 

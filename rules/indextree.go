@@ -104,36 +104,6 @@ func (x *Index) unshare(c *Controls) {
 	}
 }
 
-// code numbers a string that rules compare with.
-func (x *Index) code(s string) float64 {
-	i, ok := x.codes[s]
-	switch n := len(x.freeText); {
-	case ok:
-	case n > 0:
-		i = x.freeText[n-1]
-		x.freeText = x.freeText[:n-1]
-	default:
-		i = uint32(len(x.texts))
-		x.texts = append(x.texts, text{})
-	}
-	if !ok {
-		x.codes[s] = i
-		x.texts[i].text = s
-	}
-	x.texts[i].users++
-	return float64(i)
-}
-
-func (x *Index) uncode(code float64) {
-	i := uint32(code)
-	t := &x.texts[i]
-	if t.users--; t.users == 0 {
-		delete(x.codes, t.text)
-		t.text = ""
-		x.freeText = append(x.freeText, i)
-	}
-}
-
 // tree returns the place of the tree of a key, which may be new.
 func (x *Index) tree(k treeKey) int32 {
 	if i, ok := x.treeOf[k]; ok {
@@ -192,7 +162,7 @@ func (x *Index) unwant(a *axis) {
 // corner makes the corner of a place, and numbers the string that it is of.
 func (x *Index) corner(pl *place, id ID) corner {
 	if pl.key.axis[0].str {
-		pl.at[0] = x.code(pl.text)
+		pl.at[0] = x.code(pl.key.axis[0], pl.text)
 	}
 	return corner{pl.at[0], pl.at[1], pl.at[2], pl.at[3], id}
 }
@@ -213,8 +183,8 @@ func (x *Index) delete(bs *boxes, id ID) {
 		pl := x.where(&bs.b[i])
 		c := x.corner(&pl, id)
 		if pl.key.axis[0].str { // it has been counted once more
-			x.uncode(c.p)
-			x.uncode(c.p)
+			x.uncode(pl.key.axis[0], c.p)
+			x.uncode(pl.key.axis[0], c.p)
 		}
 		spots[i] = spot{tree: x.treeOf[pl.key], k: c}
 	}

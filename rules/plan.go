@@ -15,6 +15,12 @@ type axis struct {
 	str  bool
 	when when
 
+	// prefix: rules name beginnings of the string. found are the numbers of those
+	// that the sample has; lengths are how long they are.
+	prefix  bool
+	lengths []lengthUse
+	found   []float64
+
 	// hold: the value is the larger (or least, the smaller) of the number and
 	// the one that the last sample had that had one.
 	hold, least bool
@@ -217,6 +223,9 @@ func (p *planner) condition(n *node, want bool, base when) *plan {
 		}
 		return p.truthAxis(n, want, base)
 	case opPrefix:
+		if x := n.kids[0]; want && x.op == opField && !p.frozen(x) && p.frozen(n.kids[1]) {
+			return p.textAxis("p", x, n.kids[1], base)
+		}
 		return p.truthAxis(n, want, base)
 	case opHyst:
 		return p.hyst(n, want)

@@ -1,6 +1,9 @@
 package rules
 
-import "math"
+import (
+	"math"
+	"strings"
+)
 
 // halfSpace is a condition on one axis: its value, or with neg the opposite of
 // it, is at least the bound; or it is the bound, or the text (point).
@@ -34,6 +37,11 @@ func (b *box) add(h halfSpace) bool {
 		o := &b.h[i]
 		switch {
 		case o.axis != h.axis:
+		case o.point && h.point && h.axis.prefix:
+			if len(h.text) > len(o.text) {
+				o.text, h.text = h.text, o.text
+			}
+			return strings.HasPrefix(o.text, h.text)
 		case o.point && h.point:
 			return o.bound == h.bound && o.text == h.text
 		case o.point:

@@ -25,8 +25,8 @@ func (p *planner) comparison(o op, a, b *node, want bool, base when) *plan {
 		}
 		return p.truthAxis(n, true, base)
 	case a.typ == tString:
-		if a.op == opField && (o == opEq || o == opNe) {
-			return p.textAxis(a, b, o, base)
+		if a.op == opField && o == opEq {
+			return p.textAxis("s", a, b, base)
 		}
 		return always(false)
 	case a.typ == tDuration:
@@ -52,12 +52,11 @@ func (p *planner) equality(a, b *node, same bool, base when) *plan {
 		list(planAnd, p.condition(a, false, base), p.condition(b, !same, base)))
 }
 
-func (p *planner) textAxis(a, b *node, o op, base when) *plan {
-	if o == opNe {
-		return always(false)
-	}
-	x := p.axis("s", a, base, func() numFn { return nil })
-	x.str = true
+// textAxis plans that a string is what a frozen one says, or (kind p) begins
+// with that.
+func (p *planner) textAxis(kind string, a, b *node, base when) *plan {
+	x := p.axis(kind, a, base, func() numFn { return nil })
+	x.str, x.prefix = true, kind == "p"
 	x.slot, x.when = p.c.slot(a, base)
 	return &plan{kind: planText, exact: true, axis: x, text: p.c.str(b, now)}
 }

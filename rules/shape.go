@@ -56,7 +56,7 @@ func codeOf(n *node) code {
 // comparesWith: the operands of n but the first are what it is compared with.
 func comparesWith(o op) bool {
 	switch o {
-	case opEq, opNe, opLt, opLe, opGt, opGe, opIn, opRange, opCrosses, opHyst:
+	case opEq, opNe, opLt, opLe, opGt, opGe, opIn, opRange, opCrosses, opHyst, opPrefix:
 		return true
 	}
 	return false
