@@ -44,10 +44,10 @@ func (c *corners) by(k *corner) float64 {
 	return k.p
 }
 
-// near returns the place from which on, by the marks, a corner is to be looked
+// near returns the place from which on, by the marks, a number is to be looked
 // for.
-func (c *corners) near(l *leaf, k *corner) int {
-	n, want := uint64(0), ordered(c.by(k))
+func (l *leaf) near(x float64) int {
+	n, want := uint64(0), ordered(x)
 	for i := range l.marks {
 		_, less := bits.Sub64(l.marks[i], want, 0)
 		n += less
@@ -79,14 +79,20 @@ func (c *corners) touch(l *leaf, i int) float64 {
 	return sum
 }
 
+// lower returns the place of the first that is sorted by x, or by more.
+func (c *corners) lower(l *leaf, x float64) int {
+	s, lo := c.sorted(l), l.near(x)
+	for end := min(lo+apart, len(s)); lo < end && s[lo] < x; {
+		lo++
+	}
+	return lo
+}
+
 // find returns the place of k in a leaf. It looks at no more memory than it
 // must: at what the leaf is sorted by, and at the rest where that is equal.
 func (c *corners) find(l *leaf, k corner) int {
-	want, lo := c.by(&k), c.near(l, &k)
-	first := c.sorted(l)
-	for end := min(lo+apart, len(first)); lo < end && first[lo] < want; {
-		lo++
-	}
+	want, first := c.by(&k), c.sorted(l)
+	lo := c.lower(l, want)
 	hi := lo
 	for step := 1; hi < len(first) && first[hi] == want; step *= 2 {
 		if hi += step; hi >= len(first) || first[hi] != want {

@@ -1,9 +1,6 @@
 package rules
 
-import (
-	"math"
-	"sort"
-)
+import "math"
 
 // upTo returns how many of a sorted slice are at most x.
 func upTo(s []float64, x float64) int {
@@ -109,7 +106,7 @@ func (c *corners) points(at *[4]float64, dst []ID) []ID {
 	first := corner{p: x, s: math.Inf(-1)}
 	for i := c.leafOf(first); i < len(c.leaves) && c.low[i] <= x; i++ {
 		l := c.leaves[i]
-		for j := sort.SearchFloat64s(l.p, x); j < len(l.id); j++ {
+		for j := c.lower(l, x); j < len(l.id); j++ {
 			if l.p[j] > x || l.s[j] > y {
 				return dst
 			}

@@ -29,7 +29,7 @@ func (x *Index) approach(spots []spot) {
 		s := &spots[i]
 		if t := x.trees[s.tree]; t.n > 0 {
 			l := t.leaves[s.leaf]
-			s.read += t.touch(l, t.near(l, &s.k))
+			s.read += t.touch(l, l.near(t.by(&s.k)))
 		}
 	}
 }
