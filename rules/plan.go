@@ -134,7 +134,8 @@ func (p *planner) conditionAxis(n *node, base when) *axis {
 }
 
 func (p *planner) axis(kind string, n *node, base when, fn func() numFn) *axis {
-	text := kind + string(appendNode(nil, n, rankOr))
+	// The space keeps a kind apart from a field that begins with its letter.
+	text := kind + " " + string(appendNode(nil, n, rankOr))
 	key := base.String() + text
 	n.some(func(n *node) bool { // the same text is another condition for texts than for numbers
 		if n.op == opField {

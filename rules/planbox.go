@@ -75,6 +75,9 @@ func (b *box) add(h halfSpace) bool {
 	return true
 }
 
+// addBehind is add of what is more than the bound.
+func (b *box) addBehind(h halfSpace) bool { return h.begin(true) && b.add(h) }
+
 // boxes are alternatives.
 type boxes struct {
 	b [8]box
@@ -162,7 +165,8 @@ func (x *expander) half(p *plan) (h halfSpace, ok bool) {
 }
 
 // begin makes the bound where a half-space begins, if strict behind it; false if
-// that is nowhere, as behind a NaN.
+// that is nowhere, as behind a NaN. It is never −0, which is before 0 among the
+// marks of a leaf.
 func (h *halfSpace) begin(strict bool) bool {
 	if strict {
 		if math.IsInf(h.bound, 1) {
@@ -298,10 +302,10 @@ func (x *expander) distance(p *plan, center, radius float64, out *boxes) {
 	b := box{exact: up == up || down == down}
 	some := true
 	if up == up {
-		some = some && b.add(halfSpace{axis: p.axis, neg: true, bound: math.Nextafter(-up, math.Inf(1))})
+		some = some && b.addBehind(halfSpace{axis: p.axis, neg: true, bound: -up})
 	}
 	if down == down {
-		some = some && b.add(halfSpace{axis: p.axis, bound: math.Nextafter(-down, math.Inf(1))})
+		some = some && b.addBehind(halfSpace{axis: p.axis, bound: -down})
 	}
 	if some {
 		out.or(&b)
