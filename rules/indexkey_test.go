@@ -78,3 +78,23 @@ func TestIndexKeysOfAxes(t *testing.T) {
 		}
 	}
 }
+
+// TestIndexOfOneCornerOnce: alternatives of which one was exact are one when
+// neither is any more: no corner is twice in a set.
+func TestIndexOfOneCornerOnce(t *testing.T) {
+	for _, text := range []string{
+		`(a >= 3 or s != "x" and a >= 3) and (v >= 1 or w >= 1 or x >= 1 or y >= 1 or z >= 1)`,
+		`(a > 3 or s != "x" and a > 3) and (w > 1 or x > 1 or y > 1 or z > 1 or last.value < 2 and v > 1)`,
+	} {
+		x := NewIndex(Config{})
+		addTo(t, x, "value > 100")
+		s := NewSample(x.Schema())
+		s.SetNumber(0, 1)
+		x.Sample(0, s, nil)
+		id := addTo(t, x, text)
+		require.Len(t, x.trees, 2)
+		require.Equal(t, 1, x.trees[1].n, text)
+		require.True(t, x.Remove(id))
+		require.Zero(t, x.lost, text)
+	}
+}

@@ -106,6 +106,17 @@ func (bs *boxes) or(b *box) {
 	bs.n++
 }
 
+// loosen makes all of them inexact. Those that only that told apart become one:
+// no corner is to be twice in a set.
+func (bs *boxes) loosen() {
+	n := bs.n
+	bs.n = 0
+	for _, b := range bs.b[:n] {
+		b.exact = false
+		bs.or(&b)
+	}
+}
+
 // expander makes boxes of plans.
 type expander struct {
 	e *env
@@ -212,9 +223,7 @@ func (x *expander) product(kids []*plan, out *boxes) {
 			return
 		}
 		if part.n*out.n > len(out.b) {
-			for i := range out.b[:out.n] {
-				out.b[i].exact = false
-			}
+			out.loosen()
 			continue
 		}
 		product.n = 0
