@@ -178,9 +178,7 @@ func (x *Index) look() {
 			continue
 		}
 		if a := k.axis[0]; a.prefix {
-			for _, at[0] = range a.found {
-				x.lookAt(t, &at)
-			}
+			x.lookAtBeginnings(t, a.found, &at)
 			continue
 		}
 		x.lookAt(t, &at)

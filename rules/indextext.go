@@ -85,5 +85,32 @@ func (x *Index) prefixes(a *axis, s *Sample) float64 {
 	if len(a.found) == 0 {
 		return math.NaN()
 	}
+	slices.Sort(a.found)
 	return 0
+}
+
+// lookAtBeginnings finds those of one tree whose beginning is among the found
+// ones. Of a long string there can be hundreds, and trees of one corner each: so
+// the fewer ones are looked for among the others.
+func (x *Index) lookAtBeginnings(t *tree, found []float64, at *[4]float64) {
+	x.measured += uint64(min(t.n, len(found)))
+	if len(found) <= t.n {
+		for _, at[0] = range found {
+			x.lookAt(t, at)
+		}
+		return
+	}
+	before := math.NaN()
+	for _, l := range t.leaves {
+		for _, p := range l.p {
+			if p == before {
+				continue
+			}
+			before = p
+			if _, ok := slices.BinarySearch(found, p); ok {
+				at[0] = p
+				x.lookAt(t, at)
+			}
+		}
+	}
 }

@@ -89,11 +89,38 @@ func TestBeginningsAreFound(t *testing.T) {
 	require.ElementsMatch(t, []ID{all, floor, room, 77}, r.Selected)
 	before := x.Evaluations()
 	require.Len(t, x.Sample(1, s, nil).Selected, 4)
-	require.LessOrEqual(t, x.Evaluations()-before, uint64(8), "lengths: 0, 7, 7 to 10, 13")
+	require.LessOrEqual(t, x.Evaluations()-before, uint64(11), "the axis, lengths 0, 7 to 10 and 13, and four beginnings")
 	s.SetString(0, strings.Repeat("x", 400))
 	require.ElementsMatch(t, []ID{all, long}, x.Sample(2, s, nil).Selected)
 	require.True(t, x.Remove(all))
 	s.SetString(0, strings.Repeat("x", 399))
 	require.Empty(t, x.Sample(3, s, nil).Selected)
 	require.Len(t, x.shapes, 1, "they share their code")
+}
+
+// TestBeginningsInManySets: as many beginnings as a string can have, and sets of
+// few rules each, do not cost what both together would, and are counted.
+func TestBeginningsInManySets(t *testing.T) {
+	const lengths, sets = 300, 100
+	x := NewIndex(Config{})
+	long := strings.Repeat("x", lengths)
+	var want []ID
+	for i := range lengths {
+		want = append(want, addTo(t, x, fmt.Sprintf("prefix(s, %q)", long[:i])))
+	}
+	for i := range sets {
+		addTo(t, x, fmt.Sprintf(`prefix(s, "y") and value * %d > 5`, i+2))
+		want = append(want, addTo(t, x, fmt.Sprintf(`prefix(s, "xx") and value * %d > 5`, i+2)))
+	}
+	s := NewSample(x.Schema())
+	for slot := range x.Schema().Len() {
+		if f, _ := x.Schema().Field(slot); f.String() == "s" {
+			s.SetString(slot, long)
+		} else {
+			s.SetNumber(slot, 7)
+		}
+	}
+	require.ElementsMatch(t, want, x.Sample(0, s, nil).Selected)
+	// The axes, the lengths, and what is looked for in the sets.
+	require.EqualValues(t, 1+sets+lengths+lengths+2*sets, x.Evaluations())
 }
