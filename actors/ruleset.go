@@ -271,7 +271,7 @@ func (o *observing) issue(v *view, res *Response, now netio.Instant) *edition {
 
 // choose gives a subscriber a notification to be sent.
 func (o *observing) choose(sub *subscription, e *edition) {
-	if e == nil {
+	if e == nil || sub == nil { // it could not be encoded, or nobody is there
 		return
 	}
 	version, ok := o.table.Select(sub.id)

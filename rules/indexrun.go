@@ -229,13 +229,20 @@ func (x *Index) first(id ID) bool {
 // sure: their rule is true for it.
 func (x *Index) concern(id ID, now time.Duration, sure bool) {
 	if id&groupBit == 0 {
-		if x.first(id) {
-			x.touch(x.exts[id], now, sure)
+		switch e := x.exts[id]; {
+		case e == nil: // a corner of one that has gone
+			x.lost++
+		case x.first(id):
+			x.touch(e, now, sure)
 		}
 		return
 	}
 	g := x.groups[id&^groupBit]
-	if g.stamp == x.x.seq {
+	switch {
+	case g == nil:
+		x.lost++
+		return
+	case g.stamp == x.x.seq:
 		return
 	}
 	g.stamp = x.x.seq
