@@ -55,7 +55,8 @@ func (l *leaf) near(x float64) int {
 	return int(n) * apart
 }
 
-// ordered are bits in the order of the numbers. There is no NaN, and no −0.
+// ordered are bits in the order of the numbers. There is no NaN, and among corners
+// no −0; looked for it is as good as 0, as nothing is between.
 func ordered(x float64) uint64 {
 	b := math.Float64bits(x)
 	return b ^ (uint64(int64(b)>>63) | 1<<63)

@@ -66,7 +66,7 @@ type Index struct {
 	once, sure, maybe []ID // what a sample concerns
 	result            Result
 	counted           uint64 // what was looked at one by one
-	measured          uint64 // values of axes
+	measured          uint64 // values of axes, and beginnings looked up
 	lost              int    // corners that were not where they should be: a mistake of ours
 }
 
@@ -191,8 +191,9 @@ func (x *Index) Schema() *Schema { return x.schema }
 func (x *Index) Len() int { return x.n }
 
 // Evaluations counts what has been looked at one by one, and the expressions that
-// rules are sorted by, each of which is calculated once for a sample; what was
-// found by its place in a sorted set alone is not in it.
+// rules are sorted by, each of which is calculated once for a sample, and
+// beginnings of strings that were looked up; what was found by its place in a
+// sorted set alone is not in it.
 func (x *Index) Evaluations() uint64 { return x.counted + x.measured }
 
 // Add registers a subscription. The sample that the resource holds counts as

@@ -66,7 +66,7 @@ func (x *Index) putPlain(bs *boxes, id ID, use treeUse, shape uint32) {
 		x.subs[at] = own
 		x.subs[id].next = uint32(at) + 1
 	}
-	x.place(spots[:bs.n])
+	x.enter(spots[:bs.n])
 }
 
 // exact reports whether the boxes are where the rule is true, and nothing else.

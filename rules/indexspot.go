@@ -45,8 +45,8 @@ func moved(spots []spot, i int) bool {
 	return false
 }
 
-// place inserts corners into trees.
-func (x *Index) place(spots []spot) {
+// enter inserts corners into trees.
+func (x *Index) enter(spots []spot) {
 	x.approach(spots)
 	for i := range spots {
 		s := &spots[i]

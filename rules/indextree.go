@@ -174,7 +174,7 @@ func (x *Index) insert(bs *boxes, id ID) {
 		pl := x.where(&bs.b[i])
 		spots[i] = spot{k: x.corner(&pl, id), tree: x.tree(pl.key)}
 	}
-	x.place(spots[:bs.n])
+	x.enter(spots[:bs.n])
 }
 
 func (x *Index) delete(bs *boxes, id ID) {
